@@ -1,0 +1,1 @@
+"""Fees, packages, invoices, the ledgers, payments and AutoPay."""

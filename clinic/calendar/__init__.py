@@ -1,0 +1,1 @@
+"""Types, hours, the grid, availability, booking and package lines."""

@@ -1,0 +1,57 @@
+"""What the environment says: addresses, keys and switches, read once at start."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hold the environment's settings under their own names. Empty means: not set."""
+
+    DATABASE_URL: str = "sqlite:///clinic.sqlite"
+    SECRET_KEY: str = ""
+    BASE_URL: str = "http://127.0.0.1:8000"
+    TRUSTED_HOSTS: str = ""
+    SMTP_URL: str = ""
+    STRIPE_SECRET_KEY: str = ""
+    STRIPE_WEBHOOK_SECRET: str = ""
+    STRIPE_API_BASE: str = ""
+    SCHEDULER: str = "off"
+    PROXIES: str = "0"
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> "Config":
+        """Take the settings this class names from the environment."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in environ.items() if name in known and value})
+
+    @property
+    def is_https(self) -> bool:
+        """Say whether people reach this practice over TLS."""
+        return self.BASE_URL.startswith("https://")
+
+    @property
+    def takes_cards(self) -> bool:
+        """Say whether a card processor is set."""
+        return bool(self.STRIPE_SECRET_KEY)
+
+    @property
+    def may_move_clock(self) -> bool:
+        """Say whether `--at` is safe: no real money can move (design, Commands)."""
+        return not self.STRIPE_SECRET_KEY or bool(self.STRIPE_API_BASE)
+
+
+def secret_key(config: Config, folder: Path) -> str:
+    """Return the configured key, or one made once and kept in the instance folder."""
+    if config.SECRET_KEY:
+        return config.SECRET_KEY
+    kept = folder / "secret_key"
+    try:
+        with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return kept.read_text().strip()

@@ -1,0 +1,1 @@
+"""What form fields are called and may contain: shape, never truth."""

@@ -1,0 +1,214 @@
+"""The form every other form is built on, and the fields of this house: money, days, times, texts."""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from typing import Any
+
+from wtforms import Field, Form, HiddenField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, Optional, StopValidation
+from wtforms.widgets import TextInput
+
+from clinic.kernel import money
+from clinic.kernel.errors import ClashError, RefusalError
+from clinic.practice import once
+
+NAME_CHARS_MAX = 120
+LINE_CHARS_MAX = 200
+TEXT_CHARS_MAX = 4_000
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029\ud800-\udfff]")
+
+
+class HouseForm(Form):
+    """Read a posted form, keep what was typed, and carry refusals from the rules back to the field they are about."""
+
+    clashed = False
+    note: RefusalError | None = None  # a refusal of the form as a whole
+
+    def refuse(self, error: RefusalError, field: str | None = None) -> None:
+        """Put a rule's refusal beside its field, or over the form when it names none that this form has."""
+        self.clashed = self.clashed or isinstance(error, ClashError)
+        target = self._fields.get(error.field or field or "")
+        if isinstance(error, ClashError) or target is None or isinstance(target, HiddenField):
+            self.note = error
+        if target is not None:
+            target.errors = [*target.errors, error.message]
+
+    @property
+    def complaints(self) -> bool:
+        """Say whether anything is refused."""
+        return self.note is not None or any(field.errors for field in self)
+
+
+class OnceForm(HouseForm):
+    """Carry the one-time key of a form that books, issues, charges or records money."""
+
+    once = HiddenField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.once.data:
+            self.once.data = once.new_key()
+
+
+def stripped(value: str | None) -> str:
+    """Drop surrounding blanks and control characters no person types."""
+    return _CONTROL.sub("", value or "").strip()
+
+
+def line(label: str, *, most: int = LINE_CHARS_MAX, required: bool = False, **kwargs: Any) -> StringField:
+    """Make a one-line text field of at most that many characters."""
+    first = InputRequired(f"Enter {label[0].lower() + label[1:]}.") if required else Optional(strip_whitespace=True)
+    long = Length(max=most, message=f"At most {most} characters.")
+    return StringField(label, [first, long], filters=[stripped], **kwargs)
+
+
+def text_area(label: str, *, most: int = TEXT_CHARS_MAX, **kwargs: Any) -> TextAreaField:
+    """Make a field for several lines of text."""
+    return TextAreaField(label, [Length(max=most, message=f"At most {most} characters.")], filters=[_lines], **kwargs)
+
+
+def _lines(value: str | None) -> str:
+    return "\n".join(stripped(row) for row in (value or "").replace("\r\n", "\n").split("\n")).strip()
+
+
+class _TypedField(Field):
+    """Keep the typed text beside the value it was read as, so that a refused form shows what was typed."""
+
+    widget = TextInput()
+    invalid = "Enter a value."
+
+    def __init__(self, label: str, *, required: bool = True, **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
+        self.required = required
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])[:LINE_CHARS_MAX]
+        return "" if self.data is None else self.printed(self.data)
+
+    def process_formdata(self, valuelist: Sequence[Any]) -> None:
+        """Read the posted text; what cannot be read leaves no value and an error that says why."""
+        self.data = None
+        typed = str(valuelist[0]).strip() if valuelist else ""
+        if not typed:
+            return
+        try:
+            self.data = self.read(typed)
+        except RefusalError as error:
+            raise ValueError(error.message) from error
+        except ValueError as error:
+            raise ValueError(self.invalid) from error
+
+    def pre_validate(self, form: Any) -> None:  # noqa: ARG002 - WTForms calls it so
+        """Ask for the value when it is required and missing."""
+        if self.data is None and self.required and not self.process_errors:
+            raise StopValidation(self.invalid)
+
+    def read(self, typed: str) -> Any:
+        """Turn text into the field's value."""
+        raise NotImplementedError
+
+    def printed(self, value: Any) -> str:
+        """Turn the field's value into text."""
+        return str(value)
+
+
+class MoneyField(_TypedField):
+    """Read an amount as cents."""
+
+    invalid = "Enter an amount such as 150 or 150.00."
+
+    def __init__(self, label: str, *, least_cents: int = 0, most_cents: int = money.AMOUNT_MAX_CENTS, **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
+        self.least_cents, self.most_cents = least_cents, most_cents
+
+    def read(self, typed: str) -> int:
+        """Read cents within the bounds."""
+        return money.parse(typed, least_cents=self.least_cents, most_cents=self.most_cents)
+
+    def printed(self, value: int) -> str:
+        """Print cents as a bare number."""
+        return money.plainly(value)
+
+
+class PercentField(_TypedField):
+    """Read a percentage as basis points."""
+
+    invalid = "Enter a percentage from 0 to 100."
+
+    def read(self, typed: str) -> int:
+        """Read basis points."""
+        return money.parse_percent(typed)
+
+    def printed(self, value: int) -> str:
+        """Print a bare percentage."""
+        return money.percent(value).removesuffix(" %")
+
+
+class WholeField(_TypedField):
+    """Read a whole number within bounds, both included."""
+
+    def __init__(self, label: str, *, least: int, most: int, **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
+        self.least, self.most = least, most
+        self.invalid = f"Enter a whole number from {least} to {most}."
+
+    def read(self, typed: str) -> int:
+        """Read the number."""
+        if not typed.isascii() or not typed.lstrip("-").isdigit() or len(typed) > 12:
+            raise ValueError
+        if not self.least <= int(typed) <= self.most:
+            raise ValueError
+        return int(typed)
+
+
+class _DateInput(TextInput):
+    input_type = "date"
+
+
+class _TimeInput(TextInput):
+    input_type = "time"
+
+
+class DayField(_TypedField):
+    """Read a day in the form browsers send: 2026-11-18."""
+
+    widget = _DateInput()
+    invalid = "Enter a date that exists, such as 2026-11-18."
+
+    def read(self, typed: str) -> date:
+        """Read the day."""
+        day = datetime.strptime(typed, "%Y-%m-%d").date()
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise ValueError
+        return day
+
+    def printed(self, value: date) -> str:
+        """Print the day as browsers expect it."""
+        return value.isoformat()
+
+
+class TimeField(_TypedField):
+    """Read a wall-clock time: 14:30, 2:30 pm, 2pm."""
+
+    widget = _TimeInput()
+    invalid = "Enter a time such as 14:30."
+    _shape = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::\d{2})?\s*([ap])?\.?(?:m\.?)?", re.IGNORECASE | re.ASCII)
+
+    def read(self, typed: str) -> time:
+        """Read the time."""
+        match = self._shape.fullmatch(typed)
+        if not match:
+            raise ValueError
+        hour, minute, half = int(match[1]), int(match[2] or 0), (match[3] or "").lower()
+        if half:
+            if not 1 <= hour <= 12:
+                raise ValueError
+            hour = hour % 12 + (12 if half == "p" else 0)
+        return time(hour, minute)
+
+    def printed(self, value: time) -> str:
+        """Print the time as browsers expect it."""
+        return f"{value:%H:%M}"

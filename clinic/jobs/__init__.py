@@ -1,0 +1,1 @@
+"""The clock: what is due, done once, one record at a time."""

@@ -1,0 +1,5 @@
+"""What may be stored: tables, columns and constraints, without verbs."""
+
+from clinic.models import billing, calendar, people, practice
+
+__all__ = ["billing", "calendar", "people", "practice"]

@@ -1,0 +1,1 @@
+"""What looks across all areas: verification, reports, imports and exports."""

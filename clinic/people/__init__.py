@@ -1,0 +1,1 @@
+"""Clients, contacts, groups, and the staff who sign in."""

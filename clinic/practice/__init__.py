@@ -1,0 +1,1 @@
+"""The practice itself: settings, rights, the audit trail, jobs' bookkeeping and backups."""

@@ -1,0 +1,28 @@
+"""HTTP: addresses, statuses and headers. Read, call one verb, show."""
+
+from importlib import import_module
+
+from flask import Flask
+
+from clinic.views import access, assets, converters, failures, filters, frame, headers
+
+# Every module here has a blueprint `bp`.
+BLUEPRINTS = (
+    "assets",
+    "auth",
+    "health",
+)
+
+
+def register(app: Flask) -> None:
+    """Bind converters, filters, headers, error pages, access rules and every blueprint to the application."""
+    converters.register(app)
+    filters.register(app)
+    headers.register(app)
+    failures.register(app)
+    access.register(app)
+    assets.register(app)
+    frame.register(app)
+    for name in BLUEPRINTS:
+        app.register_blueprint(import_module(f"clinic.views.{name}").bp)
+    access.refuse_unmarked(app)

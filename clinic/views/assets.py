@@ -1,0 +1,48 @@
+"""Static files under hashed names: fetched once, kept for a year."""
+
+import hashlib
+import mimetypes
+from functools import cache
+from pathlib import Path
+
+from flask import Blueprint, Flask, Response, abort, url_for
+
+from clinic.views.access import public
+
+bp = Blueprint("assets", __name__)
+FOLDER = Path(__file__).parent.parent / "static"
+DIGEST_CHARS = 10
+
+
+def register(app: Flask) -> None:
+    """Give templates `asset('clinic.css')`."""
+    app.add_template_global(asset)
+
+
+def asset(name: str) -> str:
+    """Return the address of a static file, which changes when its bytes do."""
+    return url_for("assets.static_file", digest=_read(name)[0], name=name)
+
+
+@bp.get("/static/<digest>/<path:name>")
+@public
+def static_file(digest: str, name: str) -> Response:
+    """Answer with the file if the digest is today's."""
+    try:
+        current, content = _read(name)
+    except OSError:
+        abort(404)
+    if current != digest:
+        abort(404)
+    response = Response(content, mimetype=mimetypes.guess_type(name)[0])
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+@cache
+def _read(name: str) -> tuple[str, bytes]:
+    path = (FOLDER / name).resolve()
+    if not path.is_relative_to(FOLDER.resolve()):
+        raise FileNotFoundError(name)
+    content = path.read_bytes()
+    return hashlib.sha256(content).hexdigest()[:DIGEST_CHARS], content

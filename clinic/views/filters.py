@@ -1,0 +1,70 @@
+"""How templates print amounts, instants and days: as the practice's own locale, zone and currency have it."""
+
+from datetime import date, datetime, time
+
+from flask import Flask, g
+
+from clinic.kernel import clock, locales, money
+from clinic.practice.settings import House
+
+
+def register(app: Flask) -> None:
+    """Bind the filters to the application's templates."""
+    for function in (money_full, money_short, local_time, local_moment, day, day_short, day_long, percent, plainly):
+        app.add_template_filter(function)
+    app.add_template_filter(money_full, "money")
+
+
+def _house() -> House:
+    house: House = g.house
+    return house
+
+
+def money_full(cents: int) -> str:
+    """Print "$1,234.50"."""
+    return _house().money(cents)
+
+
+def money_short(cents: int) -> str:
+    """Print "$150", with cents only when there are some."""
+    return _house().money_short(cents)
+
+
+def plainly(cents: int) -> str:
+    """Print "1234.50"."""
+    return money.plainly(cents)
+
+
+def percent(rate_bp: int) -> str:
+    """Print "8.25 %"."""
+    return money.percent(rate_bp)
+
+
+def local_time(moment: datetime | time) -> str:
+    """Print the practice's wall clock: "2:30 pm" or "14:30"."""
+    there = clock.local(moment, _house().timezone) if isinstance(moment, datetime) else moment
+    return locales.wall_time(there, _house().locale)
+
+
+def local_moment(instant: datetime) -> str:
+    """Print day and time: "18 Nov 2026, 11:44 am"."""
+    return f"{day(clock.local_date(instant, _house().timezone))}, {local_time(instant)}"
+
+
+def day(value: date | datetime) -> str:
+    """Print "18 Nov 2026"."""
+    return locales.day(_date(value), _house().locale)
+
+
+def day_short(value: date | datetime) -> str:
+    """Print "Wed 18 Nov"."""
+    return locales.day(_date(value), _house().locale, weekday=True, year=False)
+
+
+def day_long(value: date | datetime) -> str:
+    """Print "Wednesday 18 November 2026"."""
+    return locales.day(_date(value), _house().locale, weekday=True, long=True)
+
+
+def _date(value: date | datetime) -> date:
+    return clock.local_date(value, _house().timezone) if isinstance(value, datetime) else value

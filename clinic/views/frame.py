@@ -1,0 +1,62 @@
+"""What the shell around every page shows: the practice's name, the words at the top, whose page it is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, current_app, g, get_flashed_messages, request, url_for
+
+from clinic.practice.permissions import Permission
+from clinic.views.access import actor
+
+
+@dataclass(frozen=True)
+class Word:
+    """Be one word of a bar."""
+
+    label: str
+    url: str
+    current: bool
+
+
+# Label, the endpoint it leads to, the right it needs, the blueprints it is current for.
+WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
+    ("Schedule", "calendar.home", Permission.SEE_CALENDAR, ("calendar", "booking", "types", "hours")),
+    ("Clients", "clients.index", Permission.SEE_CLIENTS, ("clients", "contacts", "groups")),
+    ("Invoices", "invoices.index", Permission.SEE_INVOICES, ("invoices", "payments", "night")),
+    ("Packages", "packages.index", Permission.SEE_PACKAGES, ("packages", "package_lines")),
+    ("Settings", "settings.index", Permission.SETTINGS, ("settings", "fees", "places", "staff")),
+)
+
+
+def register(app: Flask) -> None:
+    """Give every template what the shell shows."""
+    app.context_processor(frame)
+
+
+def frame() -> dict[str, Any]:
+    """Return the shell's own names; nothing that costs a query."""
+    if "house" not in g:
+        return {}
+    shown: dict[str, Any] = {"practice_name": g.house.name}
+    if g.get("actor") and g.actor.user_id is not None:
+        shown |= {
+            "nav": _nav(),
+            "initials": "".join(part[0] for part in g.user_name.split()[:2]).upper(),
+            "user_name": g.user_name,
+            "sign_out_url": url_for("auth.sign_out"),
+            "flashes": [{"words": words} for words in get_flashed_messages()],
+            "nav_search_url": _known("clients.index"),
+        }
+    return shown
+
+
+def _nav() -> list[Word]:
+    return [
+        Word(label, url_for(endpoint), request.blueprint in blueprints)
+        for label, endpoint, permission, blueprints in WAYS_IN
+        if endpoint in current_app.view_functions and actor().may(permission)
+    ]
+
+
+def _known(endpoint: str) -> str | None:
+    return url_for(endpoint) if endpoint in current_app.view_functions else None

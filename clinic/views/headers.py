@@ -1,0 +1,58 @@
+"""The headers of every answer: what the browser may load, keep and be framed by."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, current_app, request
+
+from clinic.config import Config
+
+CHECKOUT = "https://checkout.stripe.com"
+YEAR_SECONDS = 31_536_000
+
+
+def register(app: Flask) -> None:
+    """Bind the headers and the refusal of NUL bytes."""
+    config: Config = app.config["CLINIC"]
+    origin = _origin(config.STRIPE_API_BASE) if config.STRIPE_API_BASE else CHECKOUT
+    policy = "; ".join(
+        (
+            "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "font-src 'self'",
+            "connect-src 'self'", f"form-action 'self' {origin}", "base-uri 'none'", "frame-ancestors 'none'",
+            "object-src 'none'",
+        )
+    )  # fmt: skip
+
+    @app.before_request
+    def refuse_nul() -> None:
+        # No person types NUL, and PostgreSQL cannot store it.
+        texts = [*request.args.values(), *request.view_args.values()] if request.view_args else [*request.args.values()]
+        if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
+            texts += [text for values in request.form.lists() for text in values[1]]
+        if any("\0" in text for text in texts if isinstance(text, str)):
+            abort(400)
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        headers = response.headers
+        headers.setdefault("Content-Security-Policy", policy)
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("Referrer-Policy", "same-origin")
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+        if config.is_https:
+            headers.setdefault("Strict-Transport-Security", f"max-age={YEAR_SECONDS}")
+        response.vary.add("HX-Request")
+        if "Cache-Control" not in headers:
+            headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def config() -> Config:
+    """Return the settings of the running application."""
+    found: Config = current_app.config["CLINIC"]
+    return found

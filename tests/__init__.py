@@ -1,0 +1,1 @@
+"""The tests: named as sentences about the practice."""
