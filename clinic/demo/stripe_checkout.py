@@ -224,7 +224,7 @@ def accept(store: Store, session: Json, method: Json, *, decline: str | None, em
         _save_card(store, session, method, decline)
     else:
         _take_payment(store, session, method, decline)
-    customer = store.objects["customer"].get(session["customer"] or "", {})
+    customer = store.get("customer", session["customer"]) or {}
     session.update(
         status="complete",
         url=None,
@@ -242,7 +242,7 @@ def accept(store: Store, session: Json, method: Json, *, decline: str | None, em
 
 
 def _save_card(store: Store, session: Json, method: Json, decline: str | None) -> None:
-    intent = store.objects["setup_intent"][session["setup_intent"]]
+    intent = store.find("setup_intent", session["setup_intent"])
     if decline is not None:
         refusal = DECLINES[decline]
         error = ApiError(402, "card_error", refusal.message, code=refusal.code, decline_code=refusal.decline_code)
@@ -250,7 +250,8 @@ def _save_card(store: Store, session: Json, method: Json, decline: str | None) -
         raise error
     intent.update(payment_method=method["id"], status="succeeded", last_setup_error=None)
     # A customer deleted while the page was open keeps no card.
-    if session["customer"] and not store.objects["customer"][session["customer"]].get("deleted"):
+    customer = store.get("customer", session["customer"])
+    if customer is not None and not customer.get("deleted"):
         method["customer"] = session["customer"]
 
 
@@ -261,6 +262,6 @@ def _take_payment(store: Store, session: Json, method: Json, decline: str | None
         intent = stripe_payments.make_intent(store, wanted, None)
         session["payment_intent"] = intent["id"]
     else:
-        intent = store.objects["payment_intent"][session["payment_intent"]]
+        intent = store.find("payment_intent", session["payment_intent"])
     stripe_payments.attempt(store, intent, method, decline)
     session["payment_status"] = "paid"

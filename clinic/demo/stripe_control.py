@@ -103,7 +103,6 @@ class Control:
         """Forget all objects, keys, faults and the log, as on the first day."""
         with self.store.lock:
             self.store.clear()
-            self.store.save()
         self.deliverer.forget()
         with self._lock:
             self._faults.clear()

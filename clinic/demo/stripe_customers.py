@@ -44,7 +44,7 @@ def create(store: Store, params: Json) -> Json:
         try:
             attach(store, token, {"customer": customer["id"]})
         except ApiError:
-            del store.objects["customer"][customer["id"]]
+            store.remove("customer", customer["id"])
             raise
     return customer
 
@@ -229,7 +229,7 @@ def detach(store: Store, identity: str) -> Json:
             "The payment method you provided is not attached to a customer so detachment is impossible.",
             param="payment_method",
         )
-    customer = store.objects["customer"][method["customer"]]
+    customer = store.find("customer", method["customer"])
     if customer["invoice_settings"]["default_payment_method"] == identity:
         customer["invoice_settings"]["default_payment_method"] = None
     _let_go(method)

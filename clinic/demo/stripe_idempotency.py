@@ -46,16 +46,9 @@ def begin(store: Store, key: str, *, address: str, params: Json, request_id: str
 
 def keep(store: Store, key: str, *, status: int, body: Json) -> None:
     """Keep the answer of the request that took the key."""
-    if key in store.answers:
-        store.answers[key].update(status=status, body=body)
+    store.keep_answer(key, status=status, body=body)
 
 
 def release(store: Store, key: str) -> None:
     """Give the key back: the request was refused before anything was done."""
     store.answers.pop(key, None)
-
-
-def release_unfinished(store: Store) -> None:
-    """Give back every key whose request died with an earlier process."""
-    for key in [key for key, kept in store.answers.items() if kept["status"] is None]:
-        del store.answers[key]

@@ -70,7 +70,7 @@ class Complaints:
 def show(store: Store, identity: str) -> Page:
     """Show the page of a session in whatever state it is."""
     with store.lock:
-        session = store.objects["checkout.session"].get(identity)
+        session = store.get("checkout.session", identity)
         if session is None:
             return _nowhere()
         stripe_checkout.expire_if_over(store, session)
@@ -87,7 +87,7 @@ def submit(store: Store, identity: str, body: str) -> Page:
     """Take what was typed: back to the practice when it worked, else the page again with what is wrong."""
     typed = {name: value[:FIELD_LENGTH_MAX].strip() for name, value in parse_qsl(body, keep_blank_values=True)}
     with store.lock:
-        session = store.objects["checkout.session"].get(identity)
+        session = store.get("checkout.session", identity)
         if session is None:
             return _nowhere()
         stripe_checkout.expire_if_over(store, session)
@@ -149,7 +149,7 @@ def _read_card(store: Store, complaints: Complaints) -> tuple[TestCard | None, i
 
 
 def _answer_bank(store: Store, session: Json, typed: dict[str, str]) -> Page:
-    method = store.objects["payment_method"][session["_waiting_method"]]
+    method = store.find("payment_method", session["_waiting_method"])
     if typed.get("authentication") not in ("approve", "refuse"):
         return _bank_page(session)
     if typed["authentication"] == "refuse":
@@ -173,7 +173,7 @@ def _targets(session: Json) -> str:
 
 def _form_page(store: Store, session: Json, status: int, complaints: Complaints) -> Page:
     is_payment = session["mode"] == "payment"
-    customer = store.objects["customer"].get(session["customer"] or "", {})
+    customer = store.get("customer", session["customer"]) or {}
     known_email = customer.get("email") or session["customer_email"]
     price = amount(session["amount_total"], session["currency"]) if is_payment else ""
     heading = f"Pay {price}" if is_payment else "Save your card"

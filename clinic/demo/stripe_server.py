@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from clinic.demo import stripe_api, stripe_idempotency, stripe_pages
+from clinic.demo import stripe_api, stripe_pages
 from clinic.demo.stripe_api import ConnectionLostError, Request
 from clinic.demo.stripe_control import Control
 from clinic.demo.stripe_errors import ApiError, Json, broken
@@ -41,7 +41,6 @@ class StandIn:
         is_quiet: bool = True,
     ) -> None:
         self.store = Store(Path(state) if state is not None else None)
-        stripe_idempotency.release_unfinished(self.store)
         self.deliverer = Deliverer(self.store, url=webhook_url, secret=webhook_secret)
         self.control = Control(self.store, self.deliverer)
         self.server = _Server((LOOPBACK, port), self, is_quiet=is_quiet)

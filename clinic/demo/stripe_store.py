@@ -1,6 +1,5 @@
 """What the stand-in remembers: its objects, kept in memory and, when asked, in one file."""
 
-import json
 import secrets
 import string
 import threading
@@ -9,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from clinic.demo import stripe_journal
 from clinic.demo.stripe_errors import Json, invalid, missing_resource
 
 API_VERSION = "2026-10-28.endive"
@@ -57,30 +57,49 @@ class Store:
         self.request: Json = {"id": None, "idempotency_key": None}
         # Where the hosted pages are reached.
         self.base = ""
-        self.clear()
-        if path is not None and path.exists():
-            kept = json.loads(path.read_text("utf-8"))
-            self.objects.update(kept["objects"])
-            self.answers.update(kept["answers"])
+        self._forget()
+        if path is not None:
+            objects, answers = stripe_journal.read(path)
+            self.objects.update(objects)
+            self.answers.update(answers)
+            stripe_journal.rewrite(path, self.objects, self.answers)
 
-    def clear(self) -> None:
-        """Forget everything, the moved clock too."""
+    def _forget(self) -> None:
         self.objects: dict[str, dict[str, Json]] = {kind: {} for kind in KINDS}
         self.answers: dict[str, Json] = {}
         self.clock_offset_seconds = 0
+        # What was handed out since the last save, and may have changed: kind and id, and keys.
+        self._touched: dict[tuple[str, str], None] = {}
+        self._new_answers: set[str] = set()
+
+    def clear(self) -> None:
+        """Forget everything, the moved clock too."""
+        self._forget()
+        if self.path is not None:
+            stripe_journal.rewrite(self.path, self.objects, self.answers)
 
     def now(self) -> int:
         """Give the stand-in's own time: it is another company's machine and does not share the practice's clock."""
         return int(time.time()) + self.clock_offset_seconds
 
     def save(self) -> None:
-        """Write everything to the file in one step, so that a killed process leaves the old or the new state."""
-        if self.path is None:
-            return
-        text = json.dumps({"objects": self.objects, "answers": self.answers}, separators=(",", ":"))
-        beside = self.path.with_name(self.path.name + ".new")
-        beside.write_text(text, "utf-8")
-        beside.replace(self.path)
+        """Write what may have changed to the file in one step: a killed process leaves the old or the new state."""
+        if self.path is not None:
+            changed = [(kind, identity, self.objects[kind][identity]) for kind, identity in self._touched]
+            answers = {key: self.answers[key] for key in self._new_answers if key in self.answers}
+            stripe_journal.append(self.path, changed, answers)
+        self.pass_over()
+
+    def pass_over(self) -> None:
+        """Note that nothing handed out was changed."""
+        self._touched.clear()
+        self._new_answers.clear()
+
+    def keep_answer(self, key: str, *, status: int, body: Json) -> None:
+        """Keep the answer to a request under its key."""
+        if key in self.answers:
+            self.answers[key].update(status=status, body=body)
+            self._new_answers.add(key)
 
     def add(self, kind: str, content: Json) -> Json:
         """Keep a new object under a fresh id."""
@@ -88,18 +107,33 @@ class Store:
         identity = KINDS[kind][0] + "".join(secrets.choice(_ID_LETTERS) for _ in range(length))
         kept: Json = {"id": identity, "object": kind, "created": self.now(), "livemode": False, **content}
         self.objects[kind][identity] = kept
+        self._touched[kind, identity] = None
         return kept
+
+    def get(self, kind: str, identity: str | None) -> Json | None:
+        """Return the object, even a deleted one, or None."""
+        found = self.objects[kind].get(identity or "")
+        if found is not None:
+            self._touched[kind, found["id"]] = None
+        return found
+
+    def remove(self, kind: str, identity: str) -> None:
+        """Take back an object that was added in this very change."""
+        del self.objects[kind][identity]
+        del self._touched[kind, identity]
 
     def find(self, kind: str, identity: str, *, param: str = "id", in_path: bool = False) -> Json:
         """Return the object or refuse; a deleted one is missing to everything but its own address."""
-        found = self.objects[kind].get(identity)
+        found = self.get(kind, identity)
         if found is None or (found.get("deleted") and not in_path):
             raise missing_resource(KINDS[kind][1], identity, param=param, in_path=in_path)
         return found
 
     def where(self, kind: str, wanted: Callable[[Json], bool]) -> list[Json]:
         """Return matching objects, newest first, as every list of the API is."""
-        return [kept for kept in reversed(self.objects[kind].values()) if wanted(kept)]
+        found = [kept for kept in reversed(self.objects[kind].values()) if wanted(kept)]
+        self._touched.update({(kind, kept["id"]): None for kept in found})
+        return found
 
 
 def shown(value: Any) -> Any:

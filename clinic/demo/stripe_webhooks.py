@@ -160,7 +160,7 @@ class Deliverer(threading.Thread):
 
     def _deliver(self, event_id: str, attempt: int, *, is_forged: bool) -> None:
         with self.store.lock:
-            event = self.store.objects["event"].get(event_id)
+            event = self.store.get("event", event_id)
             url, secret = self.url, self.secret
             if event is None or url is None or secret is None:
                 return
@@ -185,8 +185,11 @@ class Deliverer(threading.Thread):
                     self._push(wait, event_id, attempt + 1, is_forged=False)
                 return
         with self.store.lock:
-            event["pending_webhooks"] = 0
-            self.store.save()
+            # Read again: the stand-in may have been reset while the practice was answering.
+            event = self.store.get("event", event_id)
+            if event is not None:
+                event["pending_webhooks"] = 0
+                self.store.save()
 
 
 def _post(url: str, payload: str, secret: str) -> int | None:

@@ -1,15 +1,19 @@
 """The stand-in as its own process: it starts by its name, keeps its state in a file and survives being killed."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import stripe
 
 from clinic.demo.stripe_server import StandIn
@@ -68,22 +72,59 @@ def test_a_killed_process_remembers_customers_cards_charges_and_keys(tmp_path: P
         assert sdk.v1.payment_methods.list({"customer": cleo.id}).data[0].id == card.id
 
 
-def test_a_key_of_a_request_that_died_with_its_process_is_free_again(tmp_path: Path) -> None:
+def test_a_process_killed_before_it_charged_leaves_the_key_free(tmp_path: Path) -> None:
+    port, state = _free_port(), str(tmp_path / "stripe.json")
+    address = f"http://127.0.0.1:{port}"
+    sdk = stripe.StripeClient("sk_test_x", base_addresses={"api": address}, max_network_retries=0)
+    charge: stripe.params.PaymentIntentCreateParams = {
+        "amount": 9000,
+        "currency": "usd",
+        "payment_method": "pm_card_visa",
+        "off_session": True,
+        "confirm": True,
+    }
+    wish = json.dumps({"path": "/v1/payment_intents", "mode": "slow", "seconds": 60}).encode()
+    with _running(port, "--state", state) as process:
+        headers = {"Content-Type": "application/json"}
+        urllib.request.urlopen(urllib.request.Request(f"{address}/_control/fault", wish, headers)).close()
+        threading.Timer(0.5, process.kill).start()
+        with pytest.raises(stripe.APIConnectionError):
+            sdk.v1.payment_intents.create(charge, {"idempotency_key": "night-1"})
+    with _running(port, "--state", state):
+        assert sdk.v1.payment_intents.list().data == []
+        assert sdk.v1.payment_intents.create(charge, {"idempotency_key": "night-1"}).status == "succeeded"
+
+
+def test_a_change_cut_short_on_disk_never_happened(tmp_path: Path) -> None:
     state = tmp_path / "stripe.json"
     with StandIn.start(state=state) as stand_in:
         client_of(stand_in).v1.customers.create({"name": "Cleo"})
-        stand_in.store.answers["dead"] = {
-            "address": "/v1/customers",
-            "params": {"name": "Otto"},
-            "created": stand_in.store.now(),
-            "request": "req_1",
-            "status": None,
-            "body": None,
-        }
-        stand_in.store.save()
+        client_of(stand_in).v1.customers.create({"name": "Otto"})
+    state.write_bytes(state.read_bytes()[:-40])
+    for _ in range(2):
+        with StandIn.start(state=state) as stand_in:
+            assert [kept.name for kept in client_of(stand_in).v1.customers.list().data] == ["Cleo"]
+
+
+def test_what_is_let_go_deleted_or_reset_stays_so_after_a_restart(tmp_path: Path) -> None:
+    state = tmp_path / "stripe.json"
     with StandIn.start(state=state) as stand_in:
-        made = client_of(stand_in).v1.customers.create({"name": "Otto"}, {"idempotency_key": "dead"})
-        assert made.name == "Otto"
+        sdk = client_of(stand_in)
+        cleo, otto = sdk.v1.customers.create({"name": "Cleo"}), sdk.v1.customers.create({"name": "Otto"})
+        card = sdk.v1.payment_methods.attach("pm_card_visa", {"customer": cleo.id})
+        other = sdk.v1.payment_methods.attach("pm_card_visa", {"customer": otto.id})
+        sdk.v1.payment_methods.detach(card.id)
+        sdk.v1.customers.delete(otto.id)
+    with StandIn.start(state=state) as stand_in:
+        sdk = client_of(stand_in)
+        assert sdk.v1.customers.retrieve(otto.id).deleted is True
+        assert sdk.v1.payment_methods.retrieve(other.id).customer is None
+        assert sdk.v1.payment_methods.list({"customer": cleo.id}).data == []
+        with pytest.raises(stripe.InvalidRequestError, match="detached"):
+            sdk.v1.payment_methods.attach(card.id, {"customer": cleo.id})
+        stand_in.reset()
+    with StandIn.start(state=state) as stand_in:
+        assert client_of(stand_in).v1.customers.list().data == []
 
 
 def test_an_event_not_yet_delivered_is_delivered_after_a_restart(tmp_path: Path) -> None:
