@@ -1,0 +1,1 @@
+"""The living style guide: every part of the stylesheet in every state, with invented data."""
