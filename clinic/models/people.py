@@ -2,11 +2,13 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic.kernel.database import Base
+from clinic.kernel.texts import folded
 from clinic.models.practice import InvoiceCreation
 
 
@@ -36,6 +38,10 @@ class GroupKind(StrEnum):
     THERAPY = "therapy"
 
 
+def _folded_name(context: Any) -> str:
+    return folded(context.get_current_parameters()["name"])
+
+
 class Contact(Base):
     """Hold a person or organisation that can be billed or written to; as the payer of an invoice, whom it is billed to."""
 
@@ -43,7 +49,9 @@ class Contact(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[ContactKind] = mapped_column(default=ContactKind.PERSON)
-    name: Mapped[str] = mapped_column(index=True)
+    name: Mapped[str]
+    # What lists sort and the search compares.
+    sort_name: Mapped[str] = mapped_column(index=True, default=_folded_name)
     email: Mapped[str] = mapped_column(default="")
     phone: Mapped[str] = mapped_column(default="")
     address: Mapped[str] = mapped_column(default="")
@@ -52,6 +60,7 @@ class Contact(Base):
     stripe_customer: Mapped[str | None] = mapped_column(unique=True)
     is_archived: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
 
 
 class Client(Base):
@@ -63,7 +72,7 @@ class Client(Base):
     contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id"), unique=True)
     first_name: Mapped[str]
     last_name: Mapped[str] = mapped_column(index=True)
-    # What lists sort and the search compares: "last first", case-folded.
+    # What lists sort and the search compares: "last first", folded (kernel/texts).
     sort_name: Mapped[str] = mapped_column(index=True)
     birth_date: Mapped[date | None]
     default_payer_id: Mapped[int] = mapped_column(ForeignKey("contacts.id"), index=True)
@@ -101,11 +110,13 @@ class ClientGroup(Base):
     __tablename__ = "client_groups"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(index=True)
+    name: Mapped[str]
+    sort_name: Mapped[str] = mapped_column(index=True, default=_folded_name)
     kind: Mapped[GroupKind]
     billing_client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"))
     is_archived: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
     members: Mapped[list["GroupMember"]] = relationship(lazy="raise", cascade="all, delete-orphan")
 
 
