@@ -16,6 +16,7 @@ METADATA_KEY_LENGTH_MAX = 40
 METADATA_VALUE_LENGTH_MAX = 500
 TEXT_LENGTH_MAX = 5000
 DEPTH_MAX = 8
+FIELDS_MAX = 1000
 AMOUNT_MAX_CENTS = 99_999_999
 
 _WORD = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
@@ -35,7 +36,11 @@ PAGE: dict[str, Shape] = {
 def decode(encoded: str) -> Json:
     """Turn `a[b]=1&c[0]=2` into nested dictionaries and lists of strings."""
     tree: Json = {}
-    for name, value in parse_qsl(encoded, keep_blank_values=True, max_num_fields=1000):
+    try:
+        pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=FIELDS_MAX)
+    except ValueError as wrong:
+        raise invalid("Too many parameters.") from wrong
+    for name, value in pairs:
         matched = _WORD.fullmatch(name)
         if matched is None:
             raise unknown_parameter(name)
@@ -62,7 +67,7 @@ def _plant(tree: Json, steps: list[str], value: str, name: str) -> None:
 def _lists(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    if value and all(key.isdigit() for key in value):
+    if value and all(re.fullmatch("[0-9]{1,6}", key) for key in value):
         return [_lists(value[key]) for key in sorted(value, key=int)]
     return {key: _lists(item) for key, item in value.items()}
 

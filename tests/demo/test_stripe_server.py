@@ -274,6 +274,34 @@ def test_raw_http_is_refused_as_politely(stand_in: StandIn) -> None:
     assert _ask(stand_in, "GET", "/v1/customers", headers={**key, "Host": "evil.example"})[0] == 421
 
 
+HOSTILE = (
+    "amount[%C2%B2]=1",
+    "amount[0]=1&amount[99999999999999999999]=2",
+    "amount=" + "9" * 5000,
+    "amount=%00&currency=usd",
+    "amount=9000&currency=usd&metadata=1",
+    "amount=9000&currency=usd&metadata[a][b]=1",
+    "amount=9000&currency=usd&metadata[" + "k" * 41 + "]=1",
+    "amount=9000&currency=usd&description=" + "x" * 10_000,
+    "amount=9000&currency=usd&expand=payment_method",
+    "amount=9000&currency=usd&expand[]=payment_method.",
+    "amount=9000&currency=usd&customer[]=cus_1",
+    "amount=9000&currency=usd&automatic_payment_methods=1",
+    "&".join(f"a{number}=1" for number in range(1001)),
+    "a" + "[b]" * 50 + "=1",
+    "%ff%fe=1",
+)
+
+
+@pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
+def test_nonsense_is_the_senders_fault(stand_in: StandIn, body: str) -> None:
+    key = {"Authorization": "Bearer sk_test_x"}
+    status, answer = _ask(stand_in, "POST", "/v1/payment_intents", body, key)
+    assert status == 400
+    assert isinstance(answer["error"], dict)
+    assert _ask(stand_in, "GET", "/v1/payment_intents?" + body.split("&", maxsplit=1)[0], "", key)[0] == 400
+
+
 def test_the_control_address_lets_a_process_outside_ask_for_faults(
     stand_in: StandIn, card: stripe.PaymentMethod, charge: Charge
 ) -> None:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 import stripe
@@ -40,6 +42,34 @@ def test_what_happens_to_money_is_told_signed(
     listed = sdk.v1.events.list({"type": "payment_intent.succeeded"})
     assert [event.id for event in listed.data] == [events[0].id]
     assert sdk.v1.events.retrieve(events[0].id).data.object["id"] == paid.id
+
+
+def test_a_completed_page_is_told_after_its_payment(
+    sdk: stripe.StripeClient, cleo: stripe.Customer, receiver: Receiver
+) -> None:
+    session = sdk.v1.checkout.sessions.create(
+        {
+            "mode": "payment",
+            "customer": cleo.id,
+            "success_url": "http://127.0.0.1:9/paid",
+            "line_items": [
+                {
+                    "quantity": 1,
+                    "price_data": {"currency": "usd", "unit_amount": 9000, "product_data": {"name": "Invoice 1042"}},
+                }
+            ],
+        }
+    )
+    assert session.url is not None
+    fields = urlencode({"card_number": "4242424242424242", "expiry": "0840", "cvc": "123"}).encode()
+    with pytest.raises(OSError, match="refused"):
+        # Nobody listens at the practice's address; the page has sent the browser there.
+        urlopen(session.url, fields)
+    paid, completed = receiver.wait_for(2)
+    assert (paid.type, completed.type) == ("payment_intent.succeeded", "checkout.session.completed")
+    told = completed.data.object
+    assert (told["id"], told["status"], told["payment_status"]) == (session.id, "complete", "paid")
+    assert (told["customer"], told["payment_intent"]) == (cleo.id, paid.data.object["id"])
 
 
 def test_a_wrong_secret_does_not_verify(card: stripe.PaymentMethod, charge: Charge, receiver: Receiver) -> None:
