@@ -1,0 +1,82 @@
+"""The session ledger of sold packages: what became of each session, append-only, and what its lines stand at."""
+
+from calendar import monthrange
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from clinic.models.billing import ExpiryUnit, Invoice, InvoiceLine, PackageSale, SessionEntry, SessionEvent
+from clinic.practice import settings
+from clinic.practice.permissions import Actor
+
+# The count a session of a line stands in after an event; after the others it stands in none and may be booked.
+COUNT_OF = {
+    SessionEvent.BOOKED: "booked",
+    SessionEvent.USED: "used",
+    SessionEvent.FORFEITED: "forfeited",
+    SessionEvent.EXPIRED: "expired",
+}
+_STANDING = ("booked", "used", "forfeited", "expired")
+
+
+def bought(session: Session, who: Actor, invoice: Invoice, now: datetime) -> None:
+    """Start the life of a package when its invoice is issued: its last day, and a session per line that is not a product.
+
+    Does nothing for an invoice that sells no package. Must run inside `writing()`.
+    """
+    sale = session.scalar(select(PackageSale).where(PackageSale.invoice_id == invoice.id))
+    if sale is None:
+        return
+    if sale.expires_date is None and sale.expires_after is not None:
+        first = invoice.issue_date or settings.house(session).local_date(now)
+        sale.expires_date = last_day(first, sale.expires_after, sale.expires_unit)
+    lines = session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id == invoice.id, InvoiceLine.minutes.is_not(None)))
+    session.add_all(
+        SessionEntry(sale_id=sale.id, line_id=line.id, event=SessionEvent.BOUGHT, purchased=1, at=now, user_id=who.user_id,
+                     reason="Invoice issued")
+        for line in lines
+    )  # fmt: skip
+    session.flush()
+
+
+def last_day(first: date, count: int, unit: ExpiryUnit) -> date:
+    """Return the day a package is good through; a month without that day ends on its last one."""
+    if unit is ExpiryUnit.DAYS:
+        return first + timedelta(days=count)
+    year, month = divmod(first.year * 12 + first.month - 1 + count, 12)
+    return date(year, month + 1, min(first.day, monthrange(year, month + 1)[1]))
+
+
+def move(
+    session: Session,
+    who: Actor,
+    line: InvoiceLine,
+    event: SessionEvent,
+    now: datetime,
+    *,
+    sale_id: int,
+    attendee_id: int | None,
+    reason: str = "",
+) -> None:
+    """Write that a line's session now stands where the event leaves it. Safe to repeat: what already stands writes nothing."""
+    sums = select(*(func.coalesce(func.sum(getattr(SessionEntry, name)), 0) for name in _STANDING))
+    before = session.execute(sums.where(SessionEntry.line_id == line.id)).one()
+    deltas = {
+        name: int(name == COUNT_OF.get(event)) - int(stood) for name, stood in zip(_STANDING, before, strict=True)
+    }  # fmt: skip
+    if not any(deltas.values()):
+        return
+    entry = SessionEntry(sale_id=sale_id, line_id=line.id, attendee_id=attendee_id, event=event, at=now, user_id=who.user_id,
+                         reason=reason, **deltas)  # fmt: skip
+    session.add(entry)
+    session.flush()
+
+
+def is_open() -> ColumnElement[bool]:
+    """Say, in a query over invoice lines, that a line's session may be booked: no appointment, not credited, not spent."""
+    spent = select(
+        func.coalesce(func.sum(SessionEntry.booked + SessionEntry.used + SessionEntry.forfeited + SessionEntry.expired), 0)
+    ).where(SessionEntry.line_id == InvoiceLine.id)
+    is_free = InvoiceLine.share_id.is_(None) & InvoiceLine.released_at.is_(None) & InvoiceLine.minutes.is_not(None)
+    return is_free & (spent.correlate(InvoiceLine).scalar_subquery() == 0)

@@ -1,0 +1,143 @@
+"""Which line of which sold package an appointment may use, and why it just misses one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from clinic.billing import sessions
+from clinic.kernel import locales
+from clinic.models.billing import Invoice, InvoiceLine, PackageClient, PackageSale, UnlinkedPair
+from clinic.models.calendar import Attendee, Item
+from clinic.models.practice import Location, Practitioner
+from clinic.practice import settings
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Name the line a booking would use: "Uses “Five sessions”, 3 left"."""
+
+    line_id: int
+    sale_id: int
+    invoice_id: int
+    name: str
+    left: int  # open sessions of this fee in that package, this one included
+
+
+@dataclass(frozen=True)
+class _Sold:
+    """Hold what deciding needs of a sold package that has lines of the fee."""
+
+    sale: PackageSale
+    open_lines: int
+
+
+def candidate(
+    session: Session,
+    *,
+    client_id: int,
+    fee_id: int,
+    practitioner_id: int,
+    location_id: int,
+    on_date: date,
+    attendee_id: int | None = None,
+) -> Candidate | None:
+    """Return the line to use: earliest expiry first, then oldest sale, then line order (rulebook 3.4).
+
+    Args:
+        attendee_id: whose lines unlinked by hand are passed over; None when a person chooses.
+    """
+    query = (
+        _open_lines(client_id, fee_id)
+        .where(PackageSale.practitioner_id == practitioner_id, PackageSale.location_id == location_id)
+        .where(PackageSale.expires_date.is_(None) | (PackageSale.expires_date >= on_date))
+    )
+    if attendee_id is not None:
+        unlinked = select(UnlinkedPair.line_id).where(UnlinkedPair.attendee_id == attendee_id)
+        query = query.where(InvoiceLine.id.not_in(unlinked))
+    never = PackageSale.expires_date.is_(None)
+    order = (never, PackageSale.expires_date, Invoice.issued_at, PackageSale.id, InvoiceLine.position)
+    found = session.execute(query.add_columns(PackageSale).order_by(*order).limit(1)).first()
+    if found is None:
+        return None
+    line, sale = found
+    same_sale = _open_lines(client_id, fee_id).where(PackageSale.id == sale.id)
+    left = session.scalar(select(func.count()).select_from(same_sale.subquery())) or 0
+    return Candidate(line_id=line.id, sale_id=sale.id, invoice_id=sale.invoice_id, name=sale.name, left=left)
+
+
+def near_miss(
+    session: Session, *, client_id: int, fee_id: int, practitioner_id: int, location_id: int, on_date: date
+) -> str | None:
+    """Say why a package of this client that has this fee cannot be used; None when one can, or none has it."""
+    sold = _sold(session, client_id, fee_id)
+    missed = [(_why_not(session, one, practitioner_id, location_id, on_date), one) for one in sold]
+    if not missed or not all(why for why, _one in missed):
+        return None
+    # The one that comes nearest: something left, and the fewest reasons against it; of two, the newer.
+    why, nearest = min(missed, key=lambda pair: (pair[1].open_lines == 0, len(pair[0]), -pair[1].sale.id))
+    return f"“{nearest.sale.name}” has this fee, but {' and '.join(why)}."
+
+
+def misfit(session: Session, sale: PackageSale, line: InvoiceLine, attendee: Attendee, item: Item) -> str | None:
+    """Say why an appointment does not fit the line of a sold package: client, fee, practitioner, location or last day."""
+    sold = _Sold(sale, open_lines=1)
+    on_date = settings.house(session).local_date(item.starts_at)
+    why = _why_not(session, sold, item.practitioner_id, item.location_id, on_date)
+    if session.get(PackageClient, (sale.id, attendee.client_id)) is None:
+        why.append("it was not sold to this client")
+    if attendee.fee_id != line.fee_id:
+        why.append("its line is another fee")
+    return f"“{sale.name}” cannot be used: {' and '.join(why)}." if why else None
+
+
+def numbers(session: Session, invoice_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Return for each session line of these invoices which session it is and of how many; products are not counted."""
+    rows = session.execute(
+        select(InvoiceLine.id, InvoiceLine.invoice_id)
+        .where(InvoiceLine.invoice_id.in_(list(invoice_ids)), InvoiceLine.minutes.is_not(None))
+        .order_by(InvoiceLine.invoice_id, InvoiceLine.position)
+    ).all()
+    lines_of: dict[int, list[int]] = {}
+    for line_id, invoice_id in rows:
+        lines_of.setdefault(invoice_id, []).append(line_id)
+    return {line_id: (at, len(ids)) for ids in lines_of.values() for at, line_id in enumerate(ids, start=1)}
+
+
+def _open_lines(client_id: int, fee_id: int) -> Select[InvoiceLine]:
+    return _lines(client_id, fee_id).where(sessions.is_open())
+
+
+def _lines(client_id: int, fee_id: int) -> Select[InvoiceLine]:
+    return (
+        select(InvoiceLine)
+        .join(Invoice, Invoice.id == InvoiceLine.invoice_id)
+        .join(PackageSale, PackageSale.invoice_id == Invoice.id)
+        .join(PackageClient, PackageClient.sale_id == PackageSale.id)
+        .where(PackageClient.client_id == client_id, InvoiceLine.fee_id == fee_id)
+        .where(Invoice.issued_at.is_not(None), InvoiceLine.released_at.is_(None), InvoiceLine.minutes.is_not(None))
+    )
+
+
+def _sold(session: Session, client_id: int, fee_id: int) -> list[_Sold]:
+    having = _lines(client_id, fee_id).with_only_columns(PackageSale.id).distinct()
+    sales = session.scalars(select(PackageSale).where(PackageSale.id.in_(having)).order_by(PackageSale.id)).all()
+    open_query = _open_lines(client_id, fee_id).with_only_columns(PackageSale.id, func.count()).group_by(PackageSale.id)
+    open_of = dict(session.execute(open_query).tuples().all())
+    return [_Sold(sale, open_of.get(sale.id, 0)) for sale in sales]
+
+
+def _why_not(session: Session, sold: _Sold, practitioner_id: int, location_id: int | None, on_date: date) -> list[str]:
+    sale = sold.sale
+    why = []
+    if sold.open_lines == 0:
+        why.append("no session of it is left")
+    if sale.practitioner_id != practitioner_id:
+        why.append(f"it is with {session.get_one(Practitioner, sale.practitioner_id).name}")
+    if sale.location_id != location_id:
+        why.append(f"it is for {session.get_one(Location, sale.location_id).name}")
+    if sale.expires_date is not None and sale.expires_date < on_date:
+        why.append(f"it is good through {locales.day(sale.expires_date, settings.house(session).locale)}")
+    return why
