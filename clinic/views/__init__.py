@@ -8,8 +8,10 @@ from clinic.views import access, assets, converters, failures, filters, frame, h
 
 # Every module here has a blueprint `bp`.
 BLUEPRINTS = (
+    "account",
     "assets",
     "auth",
+    "calendar",
     "health",
 )
 

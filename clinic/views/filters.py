@@ -10,7 +10,8 @@ from clinic.practice.settings import House
 
 def register(app: Flask) -> None:
     """Bind the filters to the application's templates."""
-    for function in (money_full, money_short, local_time, local_moment, day, day_short, day_long, percent, plainly):
+    for function in (money_short, local_time, local_moment, bare_time, minute_time, clock_time, hour_words, percent, plainly,
+                     day, day_short, day_long, day_plain, day_from):  # fmt: skip
         app.add_template_filter(function)
     app.add_template_filter(money_full, "money")
 
@@ -46,6 +47,28 @@ def local_time(moment: datetime | time) -> str:
     return locales.wall_time(there, _house().locale)
 
 
+def bare_time(instant: datetime) -> str:
+    """Print the wall clock without am or pm: "2:30"."""
+    return locales.wall_time(clock.local(instant, _house().timezone), _house().locale, marked=False)
+
+
+def minute_time(minute: int) -> str:
+    """Print a minute of the day without am or pm: 870 is "2:30"."""
+    hour, rest = divmod(minute, 60)
+    return locales.wall_time(time(hour, rest), _house().locale, marked=False)
+
+
+def clock_time(text: str) -> str:
+    """Print "14:30" as the locale has it: "2:30 pm"."""
+    return locales.wall_time(time.fromisoformat(text), _house().locale)
+
+
+def hour_words(hour: int) -> str:
+    """Print an hour at the edge of the grid: "9 am" or "09:00"."""
+    words = locales.wall_time(time(hour), _house().locale)
+    return words.replace(":00 ", " ")
+
+
 def local_moment(instant: datetime) -> str:
     """Print day and time: "18 Nov 2026, 11:44 am"."""
     return f"{day(clock.local_date(instant, _house().timezone))}, {local_time(instant)}"
@@ -64,6 +87,21 @@ def day_short(value: date | datetime) -> str:
 def day_long(value: date | datetime) -> str:
     """Print "Wednesday 18 November 2026"."""
     return locales.day(_date(value), _house().locale, weekday=True, long=True)
+
+
+def day_plain(value: date) -> str:
+    """Print "Wednesday 18 November"; the year stands beside it."""
+    return locales.day(value, _house().locale, weekday=True, long=True, year=False)
+
+
+def day_from(first: date, last: date) -> str:
+    """Print a run of days in one year: "15 – 21 November"."""
+    locale = _house().locale
+    if first.month != last.month:
+        return f"{locales.day(first, locale, year=False)} – {locales.day(last, locale, year=False)}"
+    if locale.month_first:
+        return f"{first:%B} {first.day} – {last.day}"
+    return f"{first.day} – {last.day} {last:%B}"
 
 
 def _date(value: date | datetime) -> date:

@@ -43,9 +43,10 @@ def frame() -> dict[str, Any]:
             "nav": _nav(),
             "initials": "".join(part[0] for part in g.user_name.split()[:2]).upper(),
             "user_name": g.user_name,
+            "account_url": url_for("account.show"),
             "sign_out_url": url_for("auth.sign_out"),
             "flashes": [{"words": words} for words in get_flashed_messages()],
-            "nav_search_url": _known("clients.index"),
+            "nav_search_url": known("clients.index"),
         }
     return shown
 
@@ -58,5 +59,6 @@ def _nav() -> list[Word]:
     ]
 
 
-def _known(endpoint: str) -> str | None:
+def known(endpoint: str) -> str | None:
+    """Return the address of an endpoint, or None while this application has no such page."""
     return url_for(endpoint) if endpoint in current_app.view_functions else None

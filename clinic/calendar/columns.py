@@ -1,0 +1,318 @@
+"""The days of the calendar as they stand now: items, hours, time off and money, read in a fixed number of queries."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from clinic.calendar import blocks, grid, linking
+from clinic.calendar.grid import Column
+from clinic.kernel import clock
+from clinic.models.billing import Account, Invoice, InvoiceLine, PackageSale, Posting, Share
+from clinic.models.calendar import AppointmentType, Attendee, Item, TimeOff, WorkingHours
+from clinic.models.people import Client, ClientGroup
+from clinic.models.practice import Location, Practitioner
+from clinic.practice.permissions import Actor, Permission
+from clinic.practice.settings import House
+
+EVERYONE = 0  # as a practitioner's id: all of them
+WEEK_DAYS = 7
+ITEMS_MAX = 1_000
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Say what the grid leaves out: None shows all."""
+
+    location_id: int | None = None
+    type_id: int | None = None
+    shows_void: bool = True
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Be one option of a filter."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Hold what the calendar can be narrowed to."""
+
+    practitioners: tuple[Choice, ...]
+    locations: tuple[Choice, ...]
+    types: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class _Read:
+    items: Sequence[blocks.ItemRow]
+    hours: Mapping[tuple[int, date], list[tuple[int, int]]]
+    time_off: Sequence[tuple[int | None, datetime, datetime, str]] = field(default_factory=tuple)
+
+
+def practitioners(session: Session, who: Actor) -> list[Practitioner]:
+    """List whose calendars this person may open, by name."""
+    query = select(Practitioner).where(~Practitioner.is_archived).order_by(Practitioner.name)
+    if who.own_practitioner_id is not None:
+        query = query.where(Practitioner.id == who.own_practitioner_id)
+    return list(session.scalars(query))
+
+
+def choices(session: Session, whose: Sequence[Practitioner]) -> Choices:
+    """List what the filters offer."""
+    places = session.execute(select(Location.id, Location.name).where(~Location.is_archived).order_by(Location.name))
+    types = session.execute(
+        select(AppointmentType.id, AppointmentType.name).where(~AppointmentType.is_archived).order_by(AppointmentType.name)
+    )
+    return Choices(
+        practitioners=tuple(Choice(row.id, row.name) for row in whose),
+        locations=tuple(Choice(row.id, row.name) for row in places),
+        types=tuple(Choice(row.id, row.name) for row in types),
+    )
+
+
+def days(
+    session: Session,
+    who: Actor,
+    house: House,
+    whose: Sequence[Practitioner],
+    first: date,
+    now: datetime,
+    *,
+    count: int = WEEK_DAYS,
+    filters: Filters | None = None,
+) -> list[Column]:
+    """Return a column per day, of one practitioner or, given several, of all of them together."""
+    read = _read(session, who, house, [row.id for row in whose], first, count, filters or Filters())
+    several = len(whose) != 1
+    window = _window(read, first, count)
+    made = []
+    for day in (first + timedelta(days=offset) for offset in range(count)):
+        ids = [row.id for row in whose]
+        column = _column(read, house, ids, day, now, window, shows_money=who.may(Permission.SEE_INVOICES))
+        name, profession = ("", "") if several else (whose[0].name, whose[0].profession)
+        made.append(
+            replace(
+                column,
+                practitioner_id=EVERYONE if several else whose[0].id,
+                practitioner_name=name,
+                profession=profession,
+            )
+        )
+    return _with_current(made, clock.local_date(now, house.timezone))
+
+
+def team(
+    session: Session,
+    who: Actor,
+    house: House,
+    whose: Sequence[Practitioner],
+    day: date,
+    now: datetime,
+    *,
+    filters: Filters | None = None,
+) -> list[Column]:
+    """Return a column per practitioner for one day, side by side."""
+    read = _read(session, who, house, [row.id for row in whose], day, 1, filters or Filters())
+    window = _window(read, day, 1)
+    shows_money = who.may(Permission.SEE_INVOICES)
+    made = [
+        replace(
+            _column(read, house, [row.id], day, now, window, shows_money=shows_money),
+            practitioner_name=row.name,
+            profession=row.profession,
+            is_team=True,
+        )
+        for row in whose
+    ]
+    return [replace(column, is_current=at == 0) for at, column in enumerate(made)]
+
+
+def week_start(day: date, house: House) -> date:
+    """Return the first day of the week a day lies in, as the locale has it."""
+    return day - timedelta(days=(day.weekday() - house.locale.first_weekday) % WEEK_DAYS)
+
+
+def _with_current(made: list[Column], today: date) -> list[Column]:
+    shown = [column.day for column in made]
+    current = today if today in shown else next((column.day for column in made if not column.is_closed), shown[0])
+    total = sum(column.invoiced_cents for column in made)
+    last = shown[-1]
+    return [
+        replace(column, is_current=column.day == current, total_cents=total if column.day == last and len(made) > 1 else None)
+        for column in made
+    ]
+
+
+def _window(read: _Read, first: date, count: int) -> grid.Window:
+    wanted = {first + timedelta(days=offset) for offset in range(count)}
+    working = [span for (_id, day), spans in read.hours.items() if day in wanted for span in spans]
+    return grid.window_for(working, ((row.starts_minute, row.ends_minute) for row in read.items))
+
+
+def _column(
+    read: _Read,
+    house: House,
+    ids: Sequence[int],
+    day: date,
+    now: datetime,
+    window: grid.Window,
+    *,
+    shows_money: bool,
+) -> Column:
+    wanted = set(ids)
+    today = clock.local_date(now, house.timezone)
+    stand = [blocks.block(row, now, house) for row in read.items if row.day == day and row.practitioner_id in wanted]
+    working = sorted(span for identity in ids for span in read.hours.get((identity, day), []))
+    off = _time_off(read, house, wanted, day, single=len(wanted) == 1)
+    taken = [(block.starts_minute, block.ends_minute) for block in stand if block.is_blocking]
+    taken += [(shade.starts_minute, shade.ends_minute) for shade in off]
+    return Column(
+        practitioner_id=ids[0],
+        practitioner_name="",
+        profession="",
+        day=day,
+        window=window,
+        blocks=grid.in_lanes(stand),
+        shades=(*grid.closed(working, window), *off),
+        gaps=grid.free_between(working, taken) if len(wanted) == 1 else (),
+        now_minute=_now_minute(now, house, window) if day == today else None,
+        is_today=day == today,
+        shows_money=shows_money,
+    )
+
+
+def _now_minute(now: datetime, house: House, window: grid.Window) -> int | None:
+    minute = clock.minute_of_day(now, house.timezone)
+    return minute if window.first_hour * 60 <= minute < window.last_hour * 60 else None
+
+
+def _time_off(read: _Read, house: House, wanted: set[int], day: date, *, single: bool) -> list[grid.Shade]:
+    starts, ends = clock.day_span(day, house.timezone)
+    shades = []
+    for practitioner_id, from_at, to_at, label in read.time_off:
+        if from_at >= ends or to_at <= starts:
+            continue
+        # In a column of everyone only what closes the practice is a shade.
+        if practitioner_id is None or (single and practitioner_id in wanted):
+            begin, end = blocks.minutes_in(day, from_at, to_at, house)
+            words = label or ("Closed" if practitioner_id is None else "Time off")
+            shades.append(
+                grid.Shade(begin, end, words if practitioner_id is None else f"Time off: {label}" if label else words)
+            )
+    return shades
+
+
+def _read(session: Session, who: Actor, house: House, ids: Sequence[int], first: date, count: int, filters: Filters) -> _Read:
+    starts_at, ends_at = clock.day_span(first, house.timezone, days=count)
+    rows = _items(session, ids, starts_at, ends_at, filters)
+    attendee_ids = [row.attendee_id for row in rows if row.attendee_id is not None]
+    money = _money(session, attendee_ids) if who.may(Permission.SEE_INVOICES) else {}
+    packages = linking.label_for(session, attendee_ids) if attendee_ids else {}
+    return _Read(
+        items=blocks.gathered(rows, money, packages, house),
+        hours=_hours(session, ids, first, count),
+        time_off=_absences(session, ids, starts_at, ends_at),
+    )
+
+
+def _items(
+    session: Session, ids: Sequence[int], starts_at: datetime, ends_at: datetime, filters: Filters
+) -> Sequence[blocks.Joined]:
+    query = (
+        select(
+            Item.id, Item.kind, Item.practitioner_id, Item.starts_at, Item.ends_at, Item.is_blocking, Item.is_busy, Item.mode,
+            Item.title, AppointmentType.name.label("type_name"), AppointmentType.colour, ClientGroup.name.label("group_name"),
+            Attendee.id.label("attendee_id"), Attendee.status, Attendee.status_at, Attendee.is_billed, Attendee.do_not_invoice,
+            Attendee.fee_cents, Attendee.policy_cents, Client.first_name, Client.last_name,
+        )
+        .select_from(Item)
+        .outerjoin(AppointmentType, AppointmentType.id == Item.type_id)
+        .outerjoin(ClientGroup, ClientGroup.id == Item.group_id)
+        .outerjoin(Attendee, Attendee.item_id == Item.id)
+        .outerjoin(Client, Client.id == Attendee.client_id)
+        .where(
+            Item.practitioner_id.in_(ids),
+            Item.deleted_at.is_(None),
+            Item.starts_at < ends_at,
+            # A day is the longest an item can be, so the index on the start bounds the search on both sides.
+            Item.starts_at > starts_at - timedelta(days=1),
+            Item.ends_at > starts_at,
+        )
+        .order_by(Item.starts_at, Item.id, Attendee.id)
+        .limit(ITEMS_MAX)
+    )  # fmt: skip
+    if filters.location_id is not None:
+        query = query.where(Item.location_id == filters.location_id)
+    if filters.type_id is not None:
+        query = query.where(Item.type_id == filters.type_id)
+    rows: Sequence[blocks.Joined] = session.execute(query).all()
+    return rows if filters.shows_void else [row for row in rows if row.status is None or row.status.is_live]
+
+
+def _money(session: Session, attendee_ids: Sequence[int]) -> dict[int, list[blocks.Billed]]:
+    owed = (
+        select(func.sum(Posting.amount_cents))
+        .where(Posting.invoice_id == Invoice.id, Posting.account == Account.RECEIVABLE)
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            Share.attendee_id, Share.amount_cents, InvoiceLine.id.label("line_id"), InvoiceLine.total_cents, Invoice.issued_at,
+            Invoice.due_date, Invoice.total_cents.label("invoice_cents"), owed.label("owed_cents"),
+            PackageSale.id.label("sale_id"),
+        )
+        .select_from(Share)
+        .outerjoin(InvoiceLine, (InvoiceLine.share_id == Share.id) & InvoiceLine.released_at.is_(None))
+        .outerjoin(Invoice, Invoice.id == InvoiceLine.invoice_id)
+        .outerjoin(PackageSale, PackageSale.invoice_id == Invoice.id)
+        .where(Share.attendee_id.in_(attendee_ids))
+    )  # fmt: skip
+    found: dict[int, list[blocks.Billed]] = defaultdict(list)
+    if attendee_ids:
+        for row in session.execute(query):
+            found[row.attendee_id].append(row)
+    return found
+
+
+def _hours(session: Session, ids: Sequence[int], first: date, count: int) -> dict[tuple[int, date], list[tuple[int, int]]]:
+    last = first + timedelta(days=count - 1)
+    rows = session.scalars(
+        select(WorkingHours).where(
+            WorkingHours.practitioner_id.in_(ids),
+            or_(WorkingHours.from_date.is_(None), WorkingHours.from_date <= last),
+            or_(WorkingHours.until_date.is_(None), WorkingHours.until_date >= first),
+        )
+    )
+    found: dict[tuple[int, date], list[tuple[int, int]]] = defaultdict(list)
+    for row in rows:
+        for day in _days_of(row, first, last):
+            found[row.practitioner_id, day].append((row.starts_minute, row.ends_minute))
+    return found
+
+
+def _days_of(row: WorkingHours, first: date, last: date) -> Iterable[date]:
+    for offset in range((last - first).days + 1):
+        day = first + timedelta(days=offset)
+        starts, ends = row.from_date or day, row.until_date or day
+        if day.weekday() == row.weekday and starts <= day <= ends:
+            yield day
+
+
+def _absences(
+    session: Session, ids: Sequence[int], starts_at: datetime, ends_at: datetime
+) -> list[tuple[int | None, datetime, datetime, str]]:
+    rows = session.execute(
+        select(TimeOff.practitioner_id, TimeOff.starts_at, TimeOff.ends_at, TimeOff.label).where(
+            TimeOff.starts_at < ends_at,
+            TimeOff.ends_at > starts_at,
+            or_(TimeOff.practitioner_id.is_(None), TimeOff.practitioner_id.in_(ids)),
+        )
+    )
+    return [(row.practitioner_id, row.starts_at, row.ends_at, row.label) for row in rows]

@@ -1,0 +1,167 @@
+"""The calendar's pages: week, day and team day, and one column of them."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from flask import Blueprint, abort, g, request, url_for
+from htmx_flask import request as htmx_request
+
+from clinic.calendar import columns
+from clinic.calendar.columns import EVERYONE, Filters
+from clinic.calendar.grid import Column
+from clinic.kernel.database import reading
+from clinic.practice.permissions import Permission
+from clinic.views.access import actor, now, requires
+from clinic.views.answer import Answer, answer, page
+from clinic.views.frame import known
+
+bp = Blueprint("calendar", __name__)
+STEPS = {"week": timedelta(days=7), "day": timedelta(days=1), "team": timedelta(days=1)}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Say which page of the calendar is asked for: what stands in its address, so that it can be kept and printed."""
+
+    view: str
+    day: date
+    practitioner_id: int | None
+    filters: Filters
+
+    def url(self, **other: Any) -> str:
+        """Return the address of this page with something else in it."""
+        wanted: dict[str, Any] = {"day": self.day, "practitioner": self.practitioner_id}
+        wanted |= {"location": self.filters.location_id, "type": self.filters.type_id}
+        if not self.filters.shows_void:
+            wanted["void"] = 0
+        wanted |= other
+        return url_for(f"calendar.{wanted.pop('view', self.view)}", **wanted)
+
+
+@bp.get("/")
+@requires(Permission.SEE_CALENDAR)
+def home() -> Answer:
+    """Show this week."""
+    return _show("week")
+
+
+@bp.get("/calendar/week")
+@requires(Permission.SEE_CALENDAR)
+def week() -> Answer:
+    """Show the week that holds the day."""
+    return _show("week")
+
+
+@bp.get("/calendar/day")
+@requires(Permission.SEE_CALENDAR)
+def day() -> Answer:
+    """Show one day of one practitioner."""
+    return _show("day")
+
+
+@bp.get("/calendar/team")
+@requires(Permission.SEE_CALENDAR)
+def team() -> Answer:
+    """Show one day of every practitioner, side by side."""
+    return _show("team")
+
+
+@bp.get("/calendar/<int:practitioner_id>/<day:day>")
+@requires(Permission.SEE_CALENDAR)
+def column(practitioner_id: int, day: date) -> Answer:
+    """Show one column, as it stands in the page it is asked from."""
+    return answer("calendar/_column.html", column=column_beside(practitioner_id, day))
+
+
+def column_beside(practitioner_id: int, day: date) -> Column:
+    """Return a column with the hours and filters of the page the browser shows, so that it can take its place there.
+
+    Opens the reading door itself: call it with no door open.
+    """
+    asked = _beside(day)
+    with reading() as session:
+        shown = columns.practitioners(session, actor())
+        if asked.view != "team" and asked.practitioner_id != EVERYONE:
+            shown = [row for row in shown if row.id == practitioner_id]
+        made = _columns(session, asked, shown)
+    wanted = (practitioner_id if asked.view == "team" else made[0].practitioner_id if made else None, day)
+    found = next((one for one in made if (one.practitioner_id, one.day) == wanted), None)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _show(view: str) -> Answer:
+    asked = _asked(view, request.args)
+    with reading() as session:
+        whose = columns.practitioners(session, actor())
+        choices = columns.choices(session, whose)
+        shown = whose
+        if view != "team":
+            chosen = asked.practitioner_id if asked.practitioner_id is not None else _usual(whose)
+            shown = whose if chosen == EVERYONE else [row for row in whose if row.id == chosen]
+            if whose and not shown:
+                abort(404)
+            asked = Asked(view, asked.day, chosen, asked.filters)
+        made = _columns(session, asked, shown)
+    return page("calendar/grid.html", asked=asked, columns=made, choices=choices, **_around(asked, made))
+
+
+def _columns(session: Any, asked: Asked, shown: list[Any]) -> list[Column]:
+    if not shown:
+        return []
+    if asked.view == "team":
+        return columns.team(session, actor(), g.house, shown, asked.day, now(), filters=asked.filters)
+    first, count = (columns.week_start(asked.day, g.house), 7) if asked.view == "week" else (asked.day, 1)
+    return columns.days(session, actor(), g.house, shown, first, now(), count=count, filters=asked.filters)
+
+
+def _around(asked: Asked, made: list[Column]) -> dict[str, Any]:
+    step = STEPS[asked.view]
+    today = g.house.local_date(now())
+    return {
+        "first": made[0].day if made else asked.day,
+        "last": made[-1].day if made else asked.day,
+        "window": made[0].window if made else None,
+        "now_minute": next((one.now_minute for one in made if one.now_minute is not None), None),
+        "today": today,
+        "earlier_url": asked.url(day=asked.day - step),
+        "later_url": asked.url(day=asked.day + step),
+        "today_url": asked.url(day=today),
+        "new_url": known("booking.new"),
+        "settings_url": known("types.index"),
+        "may_book": actor().may(Permission.BOOK),
+        "may_settle": actor().may(Permission.SETTINGS),
+    }
+
+
+def _usual(whose: list[Any]) -> int | None:
+    own = actor().practitioner_id
+    if own is not None and any(row.id == own for row in whose):
+        return own
+    return whose[0].id if whose else None
+
+
+def _asked(view: str, args: Any) -> Asked:
+    day = args.get("day")
+    try:
+        wanted = date.fromisoformat(day) if day else g.house.local_date(now())
+    except ValueError:
+        abort(404)
+    if not 1901 <= wanted.year <= 2198:
+        abort(404)
+    filters = Filters(_id(args.get("location")), _id(args.get("type")), shows_void=args.get("void") != "0")
+    return Asked(view, wanted, _id(args.get("practitioner")), filters)
+
+
+def _beside(day: date) -> Asked:
+    there = urlsplit(htmx_request.htmx.current_url or "") if htmx_request.htmx else urlsplit("")
+    view = there.path.rpartition("/")[2]
+    args = {key: values[0] for key, values in parse_qs(there.query).items() if key != "day"}
+    return _asked(view if view in STEPS else "week", args | {"day": day.isoformat()})
+
+
+def _id(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
