@@ -11,7 +11,6 @@
   const float = () => one("dialog.pop[open]") || all(".place").at(-1);
   const focusIn = (held) => {
     const leaf = held.matches(".leaf") ? held : one(".leaf", held);
-    if (!leaf) return;
     leaf.tabIndex = -1;
     const fields = all(FIELDS, leaf).filter((field) => field.offsetParent && !field.disabled);
     const first = one("[aria-invalid=true]", leaf) || fields.find((field) => !field.value) || fields[0] || leaf;
@@ -19,7 +18,6 @@
   };
   const inSight = (place) => {
     const leaf = one(".leaf", place);
-    if (!leaf) return;
     const hidden = () => {
       const { top, bottom } = leaf.getBoundingClientRect();
       return Math.max(0, 48 - top) + Math.max(0, bottom - innerHeight + 32);
@@ -71,9 +69,8 @@
   });
   on("submit", (event) => {
     const { target: form, submitter: button } = event;
-    const sends = form.hasAttribute("hx-post") || (form.method === "post" && !event.defaultPrevented);
     // Only after the browser or htmx has read the form: a disabled button would not be in it.
-    if (sends && button) setTimeout(() => {
+    if (button && form.matches("[method=post], [hx-post]")) setTimeout(() => {
       button.kept = [...button.childNodes];
       if (button.dataset.busy) button.replaceChildren(button.dataset.busy);
       button.disabled = true;
@@ -91,10 +88,7 @@
     all(".place").forEach((place) => place.remove());
     wait(from);
   });
-  on("htmx:afterRequest", () => {
-    all(".waiting").forEach((place) => place.remove());
-    setTimeout(ready);
-  });
+  on("htmx:afterRequest", () => all(".waiting").forEach((place) => place.remove()) || setTimeout(ready));
   on("htmx:sendError", ({ detail: { elt: from } }) => {
     const note = document.createElement("p");
     note.className = "note bad dropped";
@@ -103,18 +97,18 @@
     (from.closest("form") || one("main")).prepend(note);
   });
   on("htmx:afterSettle", () => {
-    all(".place").slice(0, -1).forEach((place) => place.remove());
+    const fresh = all(".place:not([data-here])").at(-1);
+    if (fresh) all(".place").forEach((place) => place === fresh || place.remove());
     modal();
     const held = float();
     if (!held) return opener && !opener.isConnected && back();
-    const fresh = !held.dataset.here;
-    held.dataset.here = "1";
     if (held.matches(".place")) inSight(held);
-    if (fresh || !held.contains(document.activeElement)) focusIn(held);
+    if (!held.dataset.here || !held.contains(document.activeElement)) focusIn(held);
+    held.dataset.here = "1";
   });
   on("click", (event) => {
     close(event);
-    all("details.me[open]").forEach((menu) => menu.contains(event.target) || (menu.open = false));
+    all("details.me[open]").forEach((menu) => menu.contains(event.target) || menu.removeAttribute("open"));
   });
   on("cancel", (event) => {
     event.preventDefault();
@@ -144,13 +138,13 @@
     if (event.ctrlKey || event.metaKey || event.altKey || one("dialog:modal")) return;
     if (event.key !== "Escape" && at.matches("input, select, textarea")) return;
     const next = event.key.startsWith("Arrow") ? at.matches(".item, .slot") && step(at, event.key) : KEYS[event.key]?.(at);
-    if (next) next.focus();
-    if (next) event.preventDefault();
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
   });
 
   modal();
-  const held = float();
-  if (held) focusIn(held);
+  if (float()) focusIn(float());
   else one("[aria-invalid=true]")?.focus();
-  if (held?.matches(".place")) inSight(held);
+  if (one(".place")) inSight(one(".place"));
 })();
