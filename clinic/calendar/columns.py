@@ -1,18 +1,18 @@
 """The days of the calendar as they stand now: items, hours, time off and money, read in a fixed number of queries."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from clinic.calendar import blocks, grid, linking
+from clinic.calendar import blocks, grid, hours, linking
 from clinic.calendar.grid import Column
 from clinic.kernel import clock
 from clinic.models.billing import Account, Invoice, InvoiceLine, PackageSale, Posting, Share
-from clinic.models.calendar import AppointmentType, Attendee, Item, TimeOff, WorkingHours
+from clinic.models.calendar import AppointmentType, Attendee, Item
 from clinic.models.people import Client, ClientGroup
 from clinic.models.practice import Location, Practitioner
 from clinic.practice.permissions import Actor, Permission
@@ -53,7 +53,7 @@ class Choices:
 class _Read:
     items: Sequence[blocks.ItemRow]
     hours: Mapping[tuple[int, date], list[tuple[int, int]]]
-    time_off: Sequence[tuple[int | None, datetime, datetime, str]] = field(default_factory=tuple)
+    time_off: Sequence[hours.OffSpan]
 
 
 def practitioners(session: Session, who: Actor) -> list[Practitioner]:
@@ -215,10 +215,13 @@ def _read(session: Session, who: Actor, house: House, ids: Sequence[int], first:
     attendee_ids = [row.attendee_id for row in rows if row.attendee_id is not None]
     money = _money(session, attendee_ids) if who.may(Permission.SEE_INVOICES) else {}
     packages = linking.label_for(session, attendee_ids) if attendee_ids else {}
+    working: dict[tuple[int, date], list[tuple[int, int]]] = defaultdict(list)
+    for span in hours.working_spans(session, ids, first, first + timedelta(days=count - 1)):
+        working[span.practitioner_id, span.day].append((span.starts_minute, span.ends_minute))
     return _Read(
         items=blocks.gathered(rows, money, packages, house),
-        hours=_hours(session, ids, first, count),
-        time_off=_absences(session, ids, starts_at, ends_at),
+        hours=working,
+        time_off=hours.off_spans(session, ids, starts_at, ends_at),
     )
 
 
@@ -279,40 +282,3 @@ def _money(session: Session, attendee_ids: Sequence[int]) -> dict[int, list[bloc
         for row in session.execute(query):
             found[row.attendee_id].append(row)
     return found
-
-
-def _hours(session: Session, ids: Sequence[int], first: date, count: int) -> dict[tuple[int, date], list[tuple[int, int]]]:
-    last = first + timedelta(days=count - 1)
-    rows = session.scalars(
-        select(WorkingHours).where(
-            WorkingHours.practitioner_id.in_(ids),
-            or_(WorkingHours.from_date.is_(None), WorkingHours.from_date <= last),
-            or_(WorkingHours.until_date.is_(None), WorkingHours.until_date >= first),
-        )
-    )
-    found: dict[tuple[int, date], list[tuple[int, int]]] = defaultdict(list)
-    for row in rows:
-        for day in _days_of(row, first, last):
-            found[row.practitioner_id, day].append((row.starts_minute, row.ends_minute))
-    return found
-
-
-def _days_of(row: WorkingHours, first: date, last: date) -> Iterable[date]:
-    for offset in range((last - first).days + 1):
-        day = first + timedelta(days=offset)
-        starts, ends = row.from_date or day, row.until_date or day
-        if day.weekday() == row.weekday and starts <= day <= ends:
-            yield day
-
-
-def _absences(
-    session: Session, ids: Sequence[int], starts_at: datetime, ends_at: datetime
-) -> list[tuple[int | None, datetime, datetime, str]]:
-    rows = session.execute(
-        select(TimeOff.practitioner_id, TimeOff.starts_at, TimeOff.ends_at, TimeOff.label).where(
-            TimeOff.starts_at < ends_at,
-            TimeOff.ends_at > starts_at,
-            or_(TimeOff.practitioner_id.is_(None), TimeOff.practitioner_id.in_(ids)),
-        )
-    )
-    return [(row.practitioner_id, row.starts_at, row.ends_at, row.label) for row in rows]
