@@ -36,6 +36,7 @@ class Row:
         return self.path if isinstance(self.path, str) else self.path(cast)
 
 
+ACCOUNT = [Row("your account", "fay", "/account/", queries=5, kilobytes=2)]
 AUTH = [Row("sign-in", "stranger", "/sign-in", queries=2, kilobytes=2)]
 
-ROWS: list[Row] = [*AUTH]
+ROWS: list[Row] = [*ACCOUNT, *AUTH]

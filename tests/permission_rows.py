@@ -37,6 +37,15 @@ class Row:
         return self.path if isinstance(self.path, str) else self.path(cast)
 
 
+ACCOUNT = [
+    Row("account.show", "GET", "/account/", STAFF),
+    Row("account.change_password", "GET", "/account/password", STAFF),
+    Row("account.change_password", "POST", "/account/password", STAFF),
+    Row("account.end_session", "GET", "/account/sessions/999999/end", STAFF),
+    Row("account.end_session", "POST", "/account/sessions/999999/end", STAFF),
+    Row("account.end_other_sessions", "GET", "/account/sessions/end-others", STAFF),
+    Row("account.end_other_sessions", "POST", "/account/sessions/end-others", STAFF),
+]
 ASSETS = [Row("assets.static_file", "GET", "/static/0000000000/clinic.css", EVERYONE)]
 AUTH = [
     Row("auth.sign_in", "GET", "/sign-in", EVERYONE),
@@ -45,4 +54,4 @@ AUTH = [
 ]
 HEALTH = [Row("health.healthz", "GET", "/healthz", EVERYONE)]
 
-ROWS: list[Row] = [*ASSETS, *AUTH, *HEALTH]
+ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *HEALTH]

@@ -69,6 +69,8 @@ class Practice(Base):
     no_show_bp: Mapped[int] = mapped_column(default=10_000)
     group_clients_max: Mapped[int] = mapped_column(default=15)
     practitioners_see_all: Mapped[bool] = mapped_column(default=False)
+    # Who leaves a browser alone for so long is signed out of it.
+    idle_minutes: Mapped[int] = mapped_column(default=60)
     autopay_minimum_cents: Mapped[int] = mapped_column(default=50)
     # Set when a backup was restored: AutoPay stays off until a person confirms.
     restored_at: Mapped[datetime | None]

@@ -1,0 +1,70 @@
+"""Your account: your own password, and where you are signed in."""
+
+from flask import Blueprint, request, url_for
+
+from clinic.forms.account import ChangePasswordForm
+from clinic.kernel.database import reading, writing
+from clinic.kernel.errors import RefusalError
+from clinic.people import accounts, passwords
+from clinic.practice.permissions import Permission
+from clinic.views.access import actor, now, requires
+from clinic.views.answer import Answer, leave, page, say
+
+bp = Blueprint("account", __name__, url_prefix="/account")
+
+
+@bp.get("/")
+@requires(Permission.SIGNED_IN)
+def show() -> Answer:
+    """Show the account, with an empty form."""
+    return _shown(ChangePasswordForm())
+
+
+@bp.route("/password", methods=["GET", "POST"])
+@requires(Permission.SIGNED_IN)
+def change_password() -> Answer:
+    """Set a new password; every other browser is signed out."""
+    form = ChangePasswordForm(request.form)
+    if request.method == "POST" and form.validate():
+        try:
+            with writing() as session:
+                known = accounts.start_confirming(session, actor(), now())
+            passwords.check(form.password.data or "", known.personal)
+            if not accounts.matches(known.password_hash, form.current.data or ""):
+                raise RefusalError("This is not your present password.", field="current")
+            password_hash = accounts.hashed(form.password.data or "")
+            with writing() as session:
+                accounts.change_password(session, actor(), password_hash, now())
+            say("Password changed. Other browsers were signed out.")
+        except RefusalError as error:
+            form.refuse(error)
+    return _shown(form)
+
+
+@bp.route("/sessions/<int:session_id>/end", methods=["GET", "POST"])
+@requires(Permission.SIGNED_IN)
+def end_session(session_id: int) -> Answer:
+    """Sign one other browser out."""
+    if request.method == "POST":
+        with writing() as session:
+            accounts.end_session(session, actor(), session_id, now())
+        say("That browser was signed out.")
+    return leave(url_for(".show"))
+
+
+@bp.route("/sessions/end-others", methods=["GET", "POST"])
+@requires(Permission.SIGNED_IN)
+def end_other_sessions() -> Answer:
+    """Sign every other browser out."""
+    if request.method == "POST":
+        with writing() as session:
+            accounts.end_other_sessions(session, actor(), now())
+        say("Every other browser was signed out.")
+    return leave(url_for(".show"))
+
+
+def _shown(form: ChangePasswordForm) -> Answer:
+    with reading() as session:
+        user = accounts.own_account(session, actor())
+        sessions = accounts.sessions_for(session, actor(), now())
+    return page("account/show.html", form=form, then=url_for(".show"), user=user, sessions=sessions)
