@@ -1,0 +1,374 @@
+"""Invoices: drafts and their lines, issuing, and billing a session at once."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session, selectinload
+
+from clinic.billing import ledger, numbering, sessions, snapshot, totals, work
+from clinic.billing.ledger import Leg
+from clinic.billing.states import State
+from clinic.billing.states import of as states
+from clinic.billing.work import live_lines as line_for_shares
+from clinic.billing.work import set_do_not_invoice
+from clinic.kernel import clock
+from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
+from clinic.models.billing import Account, Invoice, InvoiceLine, InvoiceSource, MoneyEvent, PackageSale, Share
+from clinic.models.calendar import Attendee, Item
+from clinic.models.people import Client, ClientContact, Contact
+from clinic.models.practice import Practitioner
+from clinic.practice import audit, settings
+from clinic.practice.permissions import Actor
+
+__all__ = [
+    "NewLine", "State", "add_line", "add_share", "bill_attendee", "bill_item", "delete_draft", "draft", "edit_line",
+    "invoice_for", "issue", "line_for_shares", "remove_line", "set_do_not_invoice", "states", "theirs",
+]  # fmt: skip
+LINES_MAX = 300  # what one document can print (a PDF's time grows faster than its rows)
+
+
+@dataclass(frozen=True)
+class NewLine:
+    """Say what a line shall be. `tax_bp` is added to the unit, or contained in it, as the practice prices."""
+
+    description: str
+    unit_cents: int
+    quantity: int = 1
+    code: str = ""
+    session_date: date | None = None
+    fee_id: int | None = None
+    minutes: int | None = None
+    discount_cents: int = 0
+    tax_bp: int = 0
+    share_id: int | None = None
+
+
+def draft(
+    session: Session,
+    who: Actor,
+    *,
+    payer_id: int,
+    client_id: int | None,
+    now: datetime,
+    source: InvoiceSource = InvoiceSource.HAND,
+    practitioner_id: int | None = None,
+    location_id: int | None = None,
+    reference: str = "",
+) -> Invoice:
+    """Begin a draft without lines. The reference, unless given, is the one kept between client and payer.
+
+    Raises:
+        NotFoundError: there is no such payer or client, or the client is not theirs.
+    """
+    if session.get(Contact, payer_id) is None:
+        raise NotFoundError("payer")
+    if client_id is not None:
+        _check_client(session, who, client_id, practitioner_id)
+        linked = select(ClientContact.reference).where(
+            ClientContact.client_id == client_id, ClientContact.contact_id == payer_id
+        )
+        reference = reference or session.scalar(linked) or ""
+    invoice = Invoice(
+        source=source,
+        payer_id=payer_id,
+        client_id=client_id,
+        practitioner_id=practitioner_id,
+        location_id=location_id,
+        reference=reference,
+        created_at=now,
+        created_by_id=who.user_id,
+        net_cents=0,
+        tax_cents=0,
+        total_cents=0,
+        lines=[],
+    )
+    session.add(invoice)
+    session.flush()
+    return invoice
+
+
+def add_line(session: Session, invoice: Invoice, new: NewLine) -> InvoiceLine:
+    """Put a line at the end of a draft and bring its totals up to date. The invoice's lines must be loaded.
+
+    Raises:
+        RefusalError: the invoice was issued, is full, or the amount is not one a line may have.
+    """
+    _check_draft(invoice)
+    if len(invoice.lines) >= LINES_MAX:
+        raise RefusalError(f"An invoice holds at most {LINES_MAX} lines. Make another one.")
+    line = InvoiceLine(
+        invoice_id=invoice.id,
+        position=max((each.position for each in invoice.lines), default=0) + 1,
+        share_id=new.share_id,
+    )
+    _write(session, line, new)
+    invoice.lines.append(line)
+    _add_up(invoice)
+    session.flush()
+    return line
+
+
+def edit_line(session: Session, invoice: Invoice, line_id: int, new: NewLine) -> InvoiceLine:
+    """Write a draft's line anew; it keeps its place and the session it bills.
+
+    Raises:
+        NotFoundError: the invoice has no such line.
+        RefusalError: the invoice was issued, or the amount is not one a line may have.
+    """
+    _check_draft(invoice)
+    line = _line_of(invoice, line_id)
+    _write(session, line, new)
+    _add_up(invoice)
+    session.flush()
+    return line
+
+
+def remove_line(session: Session, invoice: Invoice, line_id: int) -> None:
+    """Take a line off a draft; the session it billed is uninvoiced again.
+
+    Raises:
+        NotFoundError: the invoice has no such line.
+        RefusalError: the invoice was issued.
+    """
+    _check_draft(invoice)
+    invoice.lines.remove(_line_of(invoice, line_id))
+    _add_up(invoice)
+    session.flush()
+
+
+def add_share(session: Session, invoice: Invoice, share_id: int) -> InvoiceLine:
+    """Put a session on a draft: its fee as copied at booking, or what the status policy bills.
+
+    Raises:
+        NotFoundError: there is no such session.
+        ClashError: it stands on another invoice already, drafts included.
+        RefusalError: it bills nothing, or is billed to someone else.
+    """
+    share = work.share_for_line(session, share_id)
+    attendee, item = share.attendee, share.attendee.item
+    practice = settings.practice(session)
+    _check_share_is_free(session, [share_id])
+    work.check_billable(attendee, practice)
+    if share.payer_id != invoice.payer_id or invoice.client_id not in (None, attendee.client_id):
+        raise RefusalError("This session is billed to someone else.")
+    if invoice.practitioner_id is None:
+        invoice.practitioner_id, invoice.location_id = item.practitioner_id, item.location_id
+    given_by = session.get_one(Practitioner, item.practitioner_id)
+    new = NewLine(
+        description=work.describe(attendee, item, practice, given_by.name),
+        unit_cents=work.shares_cents(session, [share], practice)[share.id],
+        code=attendee.fee_code,
+        session_date=clock.local_date(item.starts_at, practice.timezone),
+        fee_id=attendee.fee_id,
+        minutes=int((item.ends_at - item.starts_at).total_seconds()) // 60,
+        tax_bp=attendee.tax_bp,
+        share_id=share.id,
+    )
+    return add_line(session, invoice, new)
+
+
+def issue(session: Session, who: Actor, invoice: Invoice, now: datetime, *, issue_date: date | None = None) -> None:
+    """Number, date and seal a draft and post it; after this its money never changes.
+
+    Must run inside `writing()`: the lock is what makes the number unique. `issue_date` is today unless given.
+
+    Raises:
+        RefusalError: it was issued already, or has no line.
+    """
+    _check_draft(invoice)
+    if not invoice.lines:
+        raise RefusalError("Add a line before issuing this invoice.")
+    practice = settings.practice(session)
+    if practice.money_locked_at is None:
+        # The tax setting could still change after the draft was made; from the first issue on it cannot.
+        for line in invoice.lines:
+            _price(line, inclusive=practice.tax_inclusive)
+        _add_up(invoice)
+        practice.money_locked_at = now
+    session.flush()  # the lines first: the database takes none once the invoice is issued
+    frozen = snapshot.take(session, invoice)
+    serial, number = numbering.take_next(session, invoice.kind)
+    invoice.issue_date = issue_date or clock.local_date(now, practice.timezone)
+    invoice.due_date = invoice.issue_date + timedelta(days=practice.due_days)
+    invoice.serial, invoice.number, invoice.issued_at, invoice.snapshot = serial, number, now, frozen
+    session.flush()
+    if invoice.total_cents:
+        legs = [
+            Leg(Account.RECEIVABLE, invoice.payer_id, invoice.total_cents, invoice_id=invoice.id),
+            Leg(Account.INCOME, invoice.payer_id, -invoice.net_cents, invoice_id=invoice.id),
+            Leg(Account.TAX, invoice.payer_id, -invoice.tax_cents, invoice_id=invoice.id),
+        ]
+        ledger.post(session, who, MoneyEvent.ISSUED, legs, now)
+    if invoice.source is InvoiceSource.PACKAGE:
+        sessions.bought(session, who, invoice, now)
+    audit.record(
+        session, who, "issued invoice", "invoice", invoice.id, now,
+        number=number, total_cents=invoice.total_cents, source=invoice.source,
+    )  # fmt: skip
+
+
+def delete_draft(session: Session, who: Actor, invoice: Invoice, now: datetime) -> None:
+    """Delete a draft; the sessions on it are uninvoiced again.
+
+    Raises:
+        RefusalError: it was issued: an issued invoice is credited, never deleted.
+    """
+    _check_draft(invoice)
+    sale = session.scalar(
+        select(PackageSale).where(PackageSale.invoice_id == invoice.id).options(selectinload(PackageSale.clients))
+    )
+    if sale is not None:
+        session.delete(sale)
+        session.flush()
+    audit.record(session, who, "deleted draft", "invoice", invoice.id, now, total_cents=invoice.total_cents)
+    session.delete(invoice)
+    session.flush()
+
+
+def theirs(who: Actor) -> ColumnElement[bool] | None:
+    """Return the condition an invoice of theirs meets; None: everyone's are."""
+    own = who.own_practitioner_id
+    if own is None:
+        return None
+    mine = select(Client.id).where(Client.practitioner_id == own)
+    return or_(Invoice.practitioner_id == own, Invoice.client_id.in_(mine))
+
+
+def invoice_for(session: Session, who: Actor, invoice_id: int) -> Invoice:
+    """Load an invoice with its lines.
+
+    Raises:
+        NotFoundError: there is none, or it is not theirs.
+    """
+    chosen = select(Invoice).where(Invoice.id == invoice_id).options(selectinload(Invoice.lines))
+    condition = theirs(who)
+    invoice = session.scalar(chosen if condition is None else chosen.where(condition))
+    if invoice is None:
+        raise NotFoundError("invoice")
+    return invoice
+
+
+def bill_attendee(session: Session, who: Actor, attendee_id: int, now: datetime) -> list[Invoice]:
+    """Issue one invoice per payer for a place's uninvoiced shares (the flyout's Create Invoice).
+
+    Raises:
+        NotFoundError: the place does not exist or is not theirs.
+        ClashError: it is on an invoice already.
+        RefusalError: it bills nothing.
+    """
+    attendee = work.attendee_for(session, who, attendee_id)
+    return _bill(session, who, attendee, now)
+
+
+def bill_item(session: Session, who: Actor, item_id: int, now: datetime) -> list[Invoice]:
+    """Issue the invoices of everyone in the item who is billed and not invoiced yet.
+
+    Raises:
+        NotFoundError: the item does not exist or is not theirs.
+        ClashError: all of it is invoiced already.
+        RefusalError: nothing of it can be billed.
+    """
+    item = session.scalar(select(Item).where(Item.id == item_id).options(selectinload(Item.attendees)))
+    if item is None or item.deleted_at is not None:
+        raise NotFoundError("item")
+    billed = [each for each in item.attendees if each.is_billed]
+    if not billed:
+        work.attendee_for(session, who, item.attendees[0].id if item.attendees else 0)
+        raise RefusalError("This item bills nothing.")
+    issued: list[Invoice] = []
+    refused: RefusalError | None = None
+    for attendee in billed:
+        try:
+            issued += bill_attendee(session, who, attendee.id, now)
+        except RefusalError as refusal:
+            refused = refusal
+    if not issued and refused is not None:
+        raise refused
+    return issued
+
+
+def _bill(session: Session, who: Actor, attendee: Attendee, now: datetime) -> list[Invoice]:
+    work.check_billable(attendee, settings.practice(session))
+    shares = work.shares_of(session, [attendee.id])
+    taken = work.live_lines(session, [share.id for share in shares])
+    free: dict[int, list[Share]] = {}
+    for share in shares:
+        if share.id not in taken:
+            free.setdefault(share.payer_id, []).append(share)
+    if not free:
+        _check_share_is_free(session, list(taken))
+        raise RefusalError("This session has no fee to bill.")
+    issued = []
+    for payer_id, theirs_of_it in free.items():
+        invoice = draft(
+            session,
+            who,
+            payer_id=payer_id,
+            client_id=attendee.client_id,
+            now=now,
+            practitioner_id=attendee.item.practitioner_id,
+            location_id=attendee.item.location_id,
+        )
+        for share in theirs_of_it:
+            add_share(session, invoice, share.id)
+        issue(session, who, invoice, now)
+        issued.append(invoice)
+    return issued
+
+
+def _check_share_is_free(session: Session, share_ids: Collection[int]) -> None:
+    lines = work.live_lines(session, share_ids)
+    if not lines:
+        return
+    invoice = next(iter(lines.values())).invoice
+    if invoice.source is InvoiceSource.PACKAGE:
+        raise ClashError(f"This session is paid for by a package, on invoice {invoice.number}.")
+    where = f"invoice {invoice.number}" if invoice.number else "a draft"
+    raise ClashError(f"This session is already on {where}.")
+
+
+def _check_draft(invoice: Invoice) -> None:
+    if invoice.issued_at is not None:
+        raise ClashError(f"Invoice {invoice.number} was issued; what is issued never changes.")
+
+
+def _check_client(session: Session, who: Actor, client_id: int, practitioner_id: int | None) -> None:
+    client = session.get(Client, client_id)
+    if client is None or who.own_practitioner_id not in (None, client.practitioner_id, practitioner_id):
+        raise NotFoundError("client")
+
+
+def _line_of(invoice: Invoice, line_id: int) -> InvoiceLine:
+    for line in invoice.lines:
+        if line.id == line_id:
+            return line
+    raise NotFoundError("line")
+
+
+def _write(session: Session, line: InvoiceLine, new: NewLine) -> None:
+    line.session_date, line.fee_id, line.minutes = new.session_date, new.fee_id, new.minutes
+    line.code, line.description, line.quantity = new.code, new.description, new.quantity
+    line.unit_cents, line.discount_cents, line.tax_bp = new.unit_cents, new.discount_cents, new.tax_bp
+    _price(line, inclusive=settings.practice(session).tax_inclusive)
+
+
+def _price(line: InvoiceLine, *, inclusive: bool) -> None:
+    sums = totals.line(
+        unit_cents=line.unit_cents,
+        quantity=line.quantity,
+        discount_cents=line.discount_cents,
+        tax_bp=line.tax_bp,
+        inclusive=inclusive,
+    )
+    line.net_cents, line.tax_cents, line.total_cents = sums.net_cents, sums.tax_cents, sums.gross_cents
+
+
+def _add_up(invoice: Invoice) -> None:
+    sums = totals.of(_in_order(invoice.lines))
+    invoice.net_cents, invoice.tax_cents, invoice.total_cents = sums.net_cents, sums.tax_cents, sums.gross_cents
+
+
+def _in_order(lines: Sequence[InvoiceLine]) -> list[InvoiceLine]:
+    return sorted(lines, key=lambda line: line.position)

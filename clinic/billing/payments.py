@@ -1,0 +1,218 @@
+"""Money received: recorded once, put on invoices, and the rest kept as the payer's credit."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from clinic.billing import invoices, ledger
+from clinic.billing.ledger import Leg
+from clinic.kernel.errors import NotFoundError, RefusalError
+from clinic.kernel.money import AMOUNT_MAX_CENTS
+from clinic.models.billing import Account, Invoice, Method, MoneyEvent, Payment, PaymentMethodName, Posting
+from clinic.models.people import Contact
+from clinic.models.practice import User
+from clinic.practice import audit, settings
+from clinic.practice.permissions import Actor
+
+METHOD_NAMES = {
+    Method.ONLINE_CARD: "Online card on file",
+    Method.EXTERNAL_CARD: "External card",
+    Method.CASH: "Cash",
+    Method.CHECK: "Check",
+    Method.BANK_TRANSFER: "Bank transfer",
+    Method.OTHER: "Other",
+}
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """Be what one payment put on one invoice, as plain values."""
+
+    payment_id: int
+    received_date: date
+    method: Method
+    reference: str
+    amount_cents: int
+    taken_by: str
+
+
+def record(
+    session: Session,
+    who: Actor,
+    *,
+    payer_id: int,
+    method: Method,
+    amount_cents: int,
+    now: datetime,
+    received_date: date | None = None,
+    invoice_id: int | None = None,
+    reference: str = "",
+    stripe_payment_intent: str | None = None,
+    confirms_more: bool = True,
+) -> Payment:
+    """Post a payment and put it on the invoice named, or on the payer's invoices oldest first; the rest is unallocated.
+
+    A draft is issued first. Must run inside `writing()`.
+
+    Raises:
+        NotFoundError: the payer or the invoice does not exist or is not theirs.
+        RefusalError: the amount or date cannot be, or it is more than is owed and `confirms_more` is not set.
+    """
+    today = settings.house(session).local_date(now)
+    _check(session, payer_id=payer_id, amount_cents=amount_cents, received_date=received_date, today=today)
+    invoice = _invoice_of(session, who, invoice_id, payer_id)
+    if invoice is not None and invoice.issued_at is None:
+        invoices.issue(session, who, invoice, now)
+    owing = _owing(session, payer_id, invoice_id)
+    if not confirms_more and amount_cents > sum(cents for _, cents in owing):
+        raise _more_than_owed(session, sum(cents for _, cents in owing))
+    payment = Payment(
+        payer_id=payer_id,
+        method=method,
+        amount_cents=amount_cents,
+        received_date=received_date or today,
+        created_at=now,
+        created_by_id=who.user_id,
+        reference=reference,
+        stripe_payment_intent=stripe_payment_intent,
+    )
+    session.add(payment)
+    session.flush()
+    legs = [
+        Leg(Account.MONEY, payer_id, amount_cents, payment_id=payment.id),
+        Leg(Account.UNALLOCATED, payer_id, -amount_cents, payment_id=payment.id),
+    ]
+    ledger.post(session, who, MoneyEvent.PAID, legs, now)
+    _allocate(session, who, payer_id, [(payment.id, amount_cents)], owing, now)
+    audit.record(
+        session, who, "recorded payment", "payment", payment.id, now,
+        amount_cents=amount_cents, method=method, invoice_id=invoice_id,
+    )  # fmt: skip
+    return payment
+
+
+def apply_credit(session: Session, who: Actor, *, payer_id: int, now: datetime, invoice_id: int | None = None) -> int:
+    """Put the payer's unallocated money on that invoice, or on their invoices oldest first; return the cents put.
+
+    A draft is issued first, if there is credit. Safe to repeat: what was put on is no longer credit.
+    """
+    credit = ledger.unallocated_by_payment(session, payer_id)
+    invoice = _invoice_of(session, who, invoice_id, payer_id)
+    if not credit:
+        return 0
+    if invoice is not None and invoice.issued_at is None:
+        invoices.issue(session, who, invoice, now)
+    put = _allocate(session, who, payer_id, credit, _owing(session, payer_id, invoice_id), now)
+    if put:
+        audit.record(session, who, "applied credit", "contact", payer_id, now, amount_cents=put, invoice_id=invoice_id)
+    return put
+
+
+def method_names(session: Session) -> dict[Method, str]:
+    """Return what the practice calls each way to pay, those not offered included."""
+    own = {row.method: row.name for row in session.scalars(select(PaymentMethodName))}
+    return {method: own.get(method, name) for method, name in METHOD_NAMES.items()}
+
+
+def offered_methods(session: Session) -> list[tuple[Method, str]]:
+    """List the ways to pay that the payment panel offers, in their order."""
+    rows = {row.method: row for row in session.scalars(select(PaymentMethodName))}
+    return [
+        (method, rows[method].name if method in rows else name)
+        for method, name in METHOD_NAMES.items()
+        if method not in rows or rows[method].is_offered
+    ]
+
+
+def last_method(session: Session, payer_id: int) -> Method | None:
+    """Return how this payer paid last; None before their first payment."""
+    return session.scalar(select(Payment.method).where(Payment.payer_id == payer_id).order_by(Payment.id.desc()).limit(1))
+
+
+def settlements(session: Session, invoice_ids: Collection[int]) -> dict[int, list[Settlement]]:
+    """Return what was paid on each invoice, payment by payment, oldest first; reversed ones are left out."""
+    paid = -func.sum(Posting.amount_cents)
+    found = session.execute(
+        select(Posting.invoice_id, Payment, User.name, paid)
+        .join(Payment, Payment.id == Posting.payment_id)
+        .outerjoin(User, User.id == Payment.created_by_id)
+        .where(Posting.account == Account.RECEIVABLE, Posting.invoice_id.in_(invoice_ids))
+        .group_by(Posting.invoice_id, Payment.id, User.name)
+        .having(paid != 0)
+        .order_by(Payment.received_date, Payment.id)
+    )
+    made: dict[int, list[Settlement]] = {invoice_id: [] for invoice_id in invoice_ids}
+    for invoice_id, payment, name, cents in found:
+        made[invoice_id or 0].append(
+            Settlement(
+                payment_id=payment.id,
+                received_date=payment.received_date,
+                method=payment.method,
+                reference=payment.reference,
+                amount_cents=int(cents),
+                taken_by=name or "The night",
+            )
+        )
+    return made
+
+
+def _check(session: Session, *, payer_id: int, amount_cents: int, received_date: date | None, today: date) -> None:
+    if session.get(Contact, payer_id) is None:
+        raise NotFoundError("payer")
+    if not 0 < amount_cents <= AMOUNT_MAX_CENTS:
+        raise RefusalError("Enter an amount above zero.", field="amount")
+    if received_date is not None and received_date > today:
+        raise RefusalError("A payment cannot be from a day to come.", field="received")
+
+
+def _invoice_of(session: Session, who: Actor, invoice_id: int | None, payer_id: int) -> Invoice | None:
+    if invoice_id is None:
+        return None
+    invoice = invoices.invoice_for(session, who, invoice_id)
+    if invoice.payer_id != payer_id:
+        raise NotFoundError("invoice")
+    return invoice
+
+
+def _owing(session: Session, payer_id: int, invoice_id: int | None) -> list[tuple[int, int]]:
+    if invoice_id is None:
+        return ledger.owed_oldest_first(session, payer_id)
+    return [(invoice_id, ledger.owed_cents(session, [invoice_id])[invoice_id])]
+
+
+def _more_than_owed(session: Session, owed: int) -> RefusalError:
+    house = settings.house(session)
+    words = f"{house.money(owed)} is owed. Tick to take more; the rest becomes the payer's credit."
+    return RefusalError(words if owed else "Nothing is owed. Tick to keep this as the payer's credit.", field="confirms_more")
+
+
+def _allocate(
+    session: Session,
+    who: Actor,
+    payer_id: int,
+    credit: Sequence[tuple[int, int]],
+    owing: Sequence[tuple[int, int]],
+    now: datetime,
+) -> int:
+    """Put payments (id, cents left) on invoices (id, cents owed) in the orders given; return the cents put."""
+    legs: list[Leg] = []
+    waiting = [(payment_id, cents) for payment_id, cents in credit if cents > 0]
+    put = 0
+    for invoice_id, owed in owing:
+        missing = owed
+        while missing > 0 and waiting:
+            payment_id, left = waiting.pop(0)
+            part = min(left, missing)
+            legs += [
+                Leg(Account.UNALLOCATED, payer_id, part, payment_id=payment_id),
+                Leg(Account.RECEIVABLE, payer_id, -part, invoice_id=invoice_id, payment_id=payment_id),
+            ]
+            missing, put = missing - part, put + part
+            if left > part:
+                waiting.insert(0, (payment_id, left - part))
+    if legs:
+        ledger.post(session, who, MoneyEvent.ALLOCATED, legs, now)
+    return put

@@ -1,0 +1,68 @@
+"""What state an invoice is in: derived from what was posted on it, never stored."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from clinic.models.billing import Account, Invoice, InvoiceKind, LedgerTransaction, MoneyEvent, Posting
+from clinic.practice import settings
+
+
+@dataclass(frozen=True)
+class State:
+    """Be an invoice's state: its word, and the figures behind it."""
+
+    word: str
+    owed_cents: int = 0
+    paid_cents: int = 0
+    days_overdue: int = 0
+
+    @property
+    def words(self) -> str:
+        """Return the word, with the days where they matter: "Overdue 2 days"."""
+        if self.word != "Overdue":
+            return self.word
+        return f"Overdue {self.days_overdue} day{'' if self.days_overdue == 1 else 's'}"
+
+
+def of(session: Session, invoices: Collection[Invoice], today: date) -> dict[int, State]:
+    """Return every invoice's state on that day, in one query."""
+    grace = timedelta(days=settings.practice(session).overdue_after_days)
+    issued = [invoice.id for invoice in invoices if invoice.issued_at is not None]
+    found = session.execute(
+        select(Posting.invoice_id, LedgerTransaction.event, func.sum(Posting.amount_cents))
+        .join(LedgerTransaction, LedgerTransaction.id == Posting.transaction_id)
+        .where(Posting.account == Account.RECEIVABLE, Posting.invoice_id.in_(issued))
+        .group_by(Posting.invoice_id, LedgerTransaction.event)
+    )
+    posted: dict[int, dict[MoneyEvent, int]] = {}
+    for invoice_id, event, cents in found:
+        if invoice_id is not None:
+            posted.setdefault(invoice_id, {})[event] = int(cents)
+    return {invoice.id: derive(invoice, posted.get(invoice.id, {}), today, grace) for invoice in invoices}
+
+
+def derive(invoice: Invoice, posted: dict[MoneyEvent, int], today: date, grace: timedelta) -> State:
+    """Return the state that follows from the receivable's postings, summed by event."""
+    if invoice.issued_at is None:
+        return State("Draft", owed_cents=invoice.total_cents)
+    owed = sum(posted.values())
+    credited = -posted.get(MoneyEvent.CREDITED, 0)
+    paid = -sum(cents for event, cents in posted.items() if event in _PAYING)
+    if invoice.kind is InvoiceKind.CREDIT_NOTE:
+        return State("Credited")
+    if owed <= 0:
+        if posted.get(MoneyEvent.WRITTEN_OFF):
+            return State("Written off", paid_cents=paid)
+        is_credited = invoice.total_cents > 0 and credited >= invoice.total_cents
+        return State("Credited" if is_credited else "Paid", paid_cents=paid)
+    days = (today - (invoice.due_date or today)).days
+    if timedelta(days=days) > grace:
+        return State("Overdue", owed_cents=owed, paid_cents=paid, days_overdue=days)
+    return State("Part paid" if paid > 0 else "Unpaid", owed_cents=owed, paid_cents=paid)
+
+
+_PAYING = (MoneyEvent.ALLOCATED, MoneyEvent.RELEASED, MoneyEvent.REFUNDED)
