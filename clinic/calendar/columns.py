@@ -52,7 +52,7 @@ class Choices:
 @dataclass(frozen=True)
 class _Read:
     items: Sequence[blocks.ItemRow]
-    hours: Mapping[tuple[int, date], list[tuple[int, int]]]
+    working: Mapping[tuple[int, date], list[tuple[int, int]]]
     time_off: Sequence[hours.OffSpan]
 
 
@@ -152,7 +152,7 @@ def _with_current(made: list[Column], today: date) -> list[Column]:
 
 def _window(read: _Read, first: date, count: int) -> grid.Window:
     wanted = {first + timedelta(days=offset) for offset in range(count)}
-    working = [span for (_id, day), spans in read.hours.items() if day in wanted for span in spans]
+    working = [span for (_id, day), spans in read.working.items() if day in wanted for span in spans]
     return grid.window_for(working, ((row.starts_minute, row.ends_minute) for row in read.items))
 
 
@@ -169,7 +169,7 @@ def _column(
     wanted = set(ids)
     today = clock.local_date(now, house.timezone)
     stand = [blocks.block(row, now, house) for row in read.items if row.day == day and row.practitioner_id in wanted]
-    working = sorted(span for identity in ids for span in read.hours.get((identity, day), []))
+    working = sorted(span for identity in ids for span in read.working.get((identity, day), []))
     off = _time_off(read, house, wanted, day, single=len(wanted) == 1)
     taken = [(block.starts_minute, block.ends_minute) for block in stand if block.is_blocking]
     taken += [(shade.starts_minute, shade.ends_minute) for shade in off]
@@ -220,7 +220,7 @@ def _read(session: Session, who: Actor, house: House, ids: Sequence[int], first:
         working[span.practitioner_id, span.day].append((span.starts_minute, span.ends_minute))
     return _Read(
         items=blocks.gathered(rows, money, packages, house),
-        hours=working,
+        working=working,
         time_off=hours.off_spans(session, ids, starts_at, ends_at),
     )
 
