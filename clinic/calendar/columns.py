@@ -196,16 +196,15 @@ def _now_minute(now: datetime, house: House, window: grid.Window) -> int | None:
 def _time_off(read: _Read, house: House, wanted: set[int], day: date, *, single: bool) -> list[grid.Shade]:
     starts, ends = clock.day_span(day, house.timezone)
     shades = []
-    for practitioner_id, from_at, to_at, label in read.time_off:
-        if from_at >= ends or to_at <= starts:
+    for span in read.time_off:
+        if span.starts_at >= ends or span.ends_at <= starts:
             continue
         # In a column of everyone only what closes the practice is a shade.
-        if practitioner_id is None or (single and practitioner_id in wanted):
-            begin, end = blocks.minutes_in(day, from_at, to_at, house)
-            words = label or ("Closed" if practitioner_id is None else "Time off")
-            shades.append(
-                grid.Shade(begin, end, words if practitioner_id is None else f"Time off: {label}" if label else words)
-            )
+        is_own = single and span.practitioner_id in wanted
+        if span.practitioner_id is None or is_own:
+            kind = "Time off" if is_own else "Closed"
+            begin, end = blocks.minutes_in(day, span.starts_at, span.ends_at, house)
+            shades.append(grid.Shade(begin, end, f"{kind}: {span.label}" if span.label else kind))
     return shades
 
 
