@@ -7,7 +7,9 @@ from sqlalchemy.engine import Connection
 APPEND_ONLY = ("audit_entries", "ledger_transactions", "postings", "session_entries", "unlinked_pairs")
 OVERLAP = "items_overlap"  # what the database's complaint about a double booking contains
 _WATCHED = "is_blocking, practitioner_id, room_id, starts_at, ends_at"
-_FROZEN_LINE = "quantity, unit_cents, discount_cents, tax_bp, net_cents, tax_cents, total_cents, fee_id, invoice_id"
+_FROZEN_LINE = (
+    "quantity, unit_cents, discount_cents, tax_bp, net_cents, tax_cents, total_cents, fee_id, invoice_id, code, description"
+)
 _FROZEN_INVOICE = (
     "number, serial, kind, payer_id, client_id, issued_at, issue_date, net_cents, tax_cents, total_cents, snapshot"
 )
@@ -20,16 +22,39 @@ def install(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def remove(connection: Connection) -> None:
+    """Drop every guard, old ones too: a migration could not remake a table that they name, and makes them anew after."""
+    if connection.dialect.name == "sqlite":
+        for name in connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+            connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
+        return
+    triggers = connection.execute(text(
+        "SELECT tgname, relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
+        " WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace"
+    )).all()  # fmt: skip
+    exclusions = connection.execute(text(
+        "SELECT conname, relname FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid"
+        " WHERE contype = 'x' AND relnamespace = current_schema()::regnamespace"
+    )).all()  # fmt: skip
+    for name, table in triggers:
+        connection.exec_driver_sql(f'DROP TRIGGER "{name}" ON "{table}"')
+    for name, table in exclusions:
+        connection.exec_driver_sql(f'ALTER TABLE "{table}" DROP CONSTRAINT "{name}"')
+
+
 def missing(connection: Connection) -> list[str]:
     """Name the guards this database lacks; the application refuses to start without them."""
     if connection.dialect.name == "sqlite":
         found = set(connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")))
-        wanted = set(_sqlite())
     else:
         found = set(connection.scalars(text("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")))
         found |= set(connection.scalars(text("SELECT conname FROM pg_constraint")))
-        wanted = {name for name in _postgresql() if not name.startswith("_")}
-    return sorted(wanted - found)
+    return [name for name in names(connection.dialect.name) if name not in found]
+
+
+def names(dialect: str) -> list[str]:
+    """List the guards a database of that kind must have."""
+    return sorted(_sqlite()) if dialect == "sqlite" else sorted(name for name in _postgresql() if not name.startswith("_"))
 
 
 def _sqlite() -> dict[str, str]:
