@@ -134,7 +134,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any], str]]:
         "client": ("pages.html.j2", client, "Clients"),
         "settings": ("pages.html.j2", {"show": "settings"}, "Settings"),
         "parts": ("pages.html.j2", {"show": "parts", "icons": ICONS}, "Settings"),
-        "error": ("errors/404.html", {}, ""),
+        "error": ("errors/page.html", {}, ""),
     }
 
 
@@ -170,6 +170,8 @@ def render(name: str, theme: str = "light") -> str:
         "link": "Status of the jobs",
     }
     context = {
+        "title": "Nothing here",
+        "words": "There is no such page, or it belongs to someone else.",
         "practice_name": "Quillmere",
         "nav": tabs("Schedule, Clients, Invoices, Packages, Reports, Settings", word),
         "nav_search_url": "#find",
