@@ -1,0 +1,296 @@
+"""Packages: templates of several fees, what selling one puts on an invoice, and how many sessions are left of it."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session, selectinload
+
+from clinic.billing import fees, invoices
+from clinic.kernel import money
+from clinic.kernel.errors import NotFoundError, RefusalError
+from clinic.models.billing import (
+    ExpiryUnit,
+    Fee,
+    Invoice,
+    InvoiceLine,
+    InvoiceSource,
+    Package,
+    PackageClient,
+    PackageFee,
+    PackageKind,
+    PackageLocation,
+    PackagePractitioner,
+    PackageSale,
+    SessionEntry,
+    Share,
+)
+from clinic.models.calendar import Attendee, Item, Status
+from clinic.models.people import Client, ClientContact
+from clinic.models.practice import Location, Practitioner
+from clinic.people import clients
+from clinic.practice import audit, settings
+from clinic.practice.permissions import Actor
+
+UNITS_MAX = 100
+PACKAGES_MAX = 200
+_SUMMED = ("purchased", "booked", "used", "forfeited", "expired")
+
+
+@dataclass(frozen=True)
+class FeeRow:
+    """Hold a fee and how many of it, as a template's form sends it."""
+
+    fee_id: int
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Template:
+    """Hold what a template says. `price_cents` counts for a Packaged one; no practitioner or location named: all."""
+
+    name: str
+    rows: tuple[FeeRow, ...]
+    kind: PackageKind = PackageKind.ITEMISED
+    price_cents: int | None = None
+    description: str = ""
+    terms: str = ""
+    expires_after: int | None = None
+    expires_unit: ExpiryUnit = ExpiryUnit.MONTHS
+    practitioner_ids: tuple[int, ...] = ()
+    location_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sale:
+    """Hold what is sold to whom: the first client is the one the invoice names."""
+
+    package_id: int
+    client_ids: tuple[int, ...]
+    payer_id: int
+    practitioner_id: int
+    location_id: int
+    expires_date: date | None = None  # None: by the template, from the day it is issued
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Hold the sums of a sold package's session ledger, as they stand at an instant."""
+
+    purchased: int = 0
+    booked: int = 0
+    used: int = 0
+    forfeited: int = 0
+    expired: int = 0
+
+    @property
+    def remaining(self) -> int:
+        """Return how many may still be booked."""
+        return self.purchased - self.booked - self.used - self.forfeited - self.expired
+
+    def at(self, *, held: int, is_over: bool) -> "Counts":
+        """Return the sums when so many booked sessions were held by now and the last day has perhaps passed."""
+        expired = self.expired + (self.remaining if is_over else 0)
+        return Counts(self.purchased, self.booked - held, self.used + held, self.forfeited, expired)
+
+
+def save(session: Session, who: Actor, template: Template, now: datetime, *, package_id: int | None = None) -> Package:
+    """Make a template, or change one. What is sold already keeps its own copy.
+
+    Raises:
+        RefusalError: it has no fee, too many sessions, or a Packaged one has no price.
+    """
+    _check(session, template)
+    package = package_for(session, package_id) if package_id else Package(created_at=now)
+    package.name, package.description, package.terms = template.name, template.description, template.terms
+    package.kind = template.kind
+    package.price_cents = template.price_cents if template.kind is PackageKind.PACKAGED else None
+    package.expires_after, package.expires_unit = template.expires_after, template.expires_unit
+    package.fees = [
+        PackageFee(position=at, fee_id=row.fee_id, quantity=row.quantity) for at, row in enumerate(template.rows, start=1)
+    ]
+    session.add(package)
+    session.flush()
+    for model in (PackagePractitioner, PackageLocation):
+        session.execute(delete(model).where(model.package_id == package.id))
+    session.add_all(PackagePractitioner(package_id=package.id, practitioner_id=each) for each in set(template.practitioner_ids))
+    session.add_all(PackageLocation(package_id=package.id, location_id=each) for each in set(template.location_ids))
+    session.flush()
+    audit.record(session, who, "changed package" if package_id else "made package", "package", package.id, now)
+    return package
+
+
+def set_archived(session: Session, who: Actor, package_id: int, is_archived: bool, now: datetime) -> None:
+    """Take a template off sale, or offer it again. Safe to repeat."""
+    package_for(session, package_id).is_archived = is_archived
+    audit.record(session, who, "archived package" if is_archived else "offered package", "package", package_id, now)
+
+
+def package_for(session: Session, package_id: int) -> Package:
+    """Return a template with its fees.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    wanted = select(Package).where(Package.id == package_id)
+    found = session.scalar(wanted.options(selectinload(Package.fees).joinedload(PackageFee.fee)))
+    if found is None:
+        raise NotFoundError("package")
+    return found
+
+
+def listed(session: Session) -> Sequence[Package]:
+    """List the templates with their fees by name, archived ones last."""
+    return session.scalars(
+        select(Package)
+        .options(selectinload(Package.fees).joinedload(PackageFee.fee))
+        .order_by(Package.is_archived, func.lower(Package.name), Package.id)
+        .limit(PACKAGES_MAX)
+    ).all()
+
+
+def valid_for(session: Session, package_id: int) -> tuple[set[int], set[int]]:
+    """Return the practitioners and the locations a template names; an empty set means all."""
+    people = select(PackagePractitioner.practitioner_id).where(PackagePractitioner.package_id == package_id)
+    places = select(PackageLocation.location_id).where(PackageLocation.package_id == package_id)
+    return set(session.scalars(people)), set(session.scalars(places))
+
+
+def unit_prices(package: Package) -> list[tuple[Fee, int]]:
+    """Return every unit's fee and its price in cents: line by line they add up to the package's price."""
+    units = [row.fee for row in package.fees for _ in range(row.quantity)]
+    prices = [fees.amount_cents(fee, fee.minutes or 0) for fee in units]
+    if package.kind is PackageKind.PACKAGED:
+        prices = money.spread(package.price_cents or 0, prices)
+    return list(zip(units, prices, strict=True))
+
+
+def total_cents(package: Package) -> int:
+    """Return what a template costs, before any tax that is added."""
+    return sum(cents for _fee, cents in unit_prices(package))
+
+
+def sell(session: Session, who: Actor, sale: Sale, now: datetime, *, is_draft: bool = False) -> Invoice:
+    """Put a package on an invoice, every unit a line of its own, and issue it; a draft waits and cannot be booked.
+
+    Must run inside `writing()`.
+
+    Raises:
+        RefusalError: archived, not sold with that practitioner or there, or billed to someone who is nothing to the client.
+        NotFoundError: a client, practitioner or template is not there or not theirs.
+    """
+    package = package_for(session, sale.package_id)
+    if package.is_archived:
+        raise RefusalError("This package is archived and no longer sold.", field="package")
+    _check_sale(session, who, package, sale, now)
+    invoice = invoices.draft(
+        session, who, payer_id=sale.payer_id, client_id=sale.client_ids[0], now=now, source=InvoiceSource.PACKAGE,
+        practitioner_id=sale.practitioner_id, location_id=sale.location_id,
+    )  # fmt: skip
+    sold = PackageSale(
+        invoice_id=invoice.id, package_id=package.id, name=package.name, practitioner_id=sale.practitioner_id,
+        location_id=sale.location_id, expires_after=package.expires_after, expires_unit=package.expires_unit,
+        expires_date=sale.expires_date, terms=package.terms,
+        clients=[PackageClient(client_id=client_id) for client_id in dict.fromkeys(sale.client_ids)],
+    )  # fmt: skip
+    session.add(sold)
+    session.flush()
+    for fee, cents in unit_prices(package):
+        line = invoices.NewLine(description=fee.description, unit_cents=cents, code=fee.code, fee_id=fee.id,
+                                minutes=fee.minutes, tax_bp=fee.tax_bp)  # fmt: skip
+        invoices.add_line(session, invoice, line)
+    audit.record(session, who, "sold package", "invoice", invoice.id, now, package_id=package.id, is_draft=is_draft)
+    if not is_draft:
+        invoices.issue(session, who, invoice, now)
+    return invoice
+
+
+def counts(session: Session, sale_ids: Collection[int], now: datetime) -> dict[int, Counts]:
+    """Return the sums of the session ledger of sold packages, in a fixed number of queries.
+
+    A booked session whose end has passed counts as used unless the practice turned that off, and what was not booked by
+    the last day counts as expired: both follow from `now`, so no job has to write them.
+    """
+    sums = [func.coalesce(func.sum(getattr(SessionEntry, name)), 0) for name in _SUMMED]
+    rows = session.execute(
+        select(SessionEntry.sale_id, *sums).where(SessionEntry.sale_id.in_(sale_ids)).group_by(SessionEntry.sale_id)
+    )
+    written = {row[0]: Counts(*(int(value) for value in row[1:])) for row in rows}
+    held = _held_by_now(session, sale_ids, now)
+    over = _past_last_day(session, sale_ids, now)
+    return {
+        sale_id: written.get(sale_id, Counts()).at(held=held.get(sale_id, 0), is_over=sale_id in over) for sale_id in sale_ids
+    }
+
+
+def tally(entries: Iterable[SessionEntry]) -> Counts:
+    """Return the sums of entries that are loaded already."""
+    rows = list(entries)
+    return Counts(*(sum(getattr(row, name) for row in rows) for name in _SUMMED))
+
+
+def _held_by_now(session: Session, sale_ids: Collection[int], now: datetime) -> dict[int, int]:
+    if not settings.practice(session).past_booked_is_attended:
+        return {}
+    rows = session.execute(
+        select(PackageSale.id, func.count())
+        .join(InvoiceLine, InvoiceLine.invoice_id == PackageSale.invoice_id)
+        .join(Share, Share.id == InvoiceLine.share_id)
+        .join(Attendee, Attendee.id == Share.attendee_id)
+        .join(Item, Item.id == Attendee.item_id)
+        .where(PackageSale.id.in_(sale_ids), InvoiceLine.released_at.is_(None), Item.ends_at <= now)
+        .where(Attendee.status.in_((Status.BOOKED, Status.ARRIVED)))
+        .group_by(PackageSale.id)
+    )
+    return {sale_id: int(count) for sale_id, count in rows}
+
+
+def _past_last_day(session: Session, sale_ids: Collection[int], now: datetime) -> set[int]:
+    today = settings.house(session).local_date(now)
+    return set(session.scalars(select(PackageSale.id).where(PackageSale.id.in_(sale_ids), PackageSale.expires_date < today)))
+
+
+def _check(session: Session, template: Template) -> None:
+    if not template.rows:
+        raise RefusalError("Choose at least one fee.", field="rows")
+    if sum(row.quantity for row in template.rows) > UNITS_MAX:
+        raise RefusalError(f"A package holds at most {UNITS_MAX} sessions.", field="rows")
+    if template.kind is PackageKind.PACKAGED and template.price_cents is None:
+        raise RefusalError("Enter the price of the package.", field="price")
+    ids = {row.fee_id for row in template.rows}
+    known = set(session.scalars(select(Fee.id).where(Fee.id.in_(ids))))
+    if ids - known:
+        raise RefusalError("Choose a fee of the fee schedule.", field="rows")
+    for model, wanted, field in (
+        (Practitioner, template.practitioner_ids, "practitioners"),
+        (Location, template.location_ids, "locations"),
+    ):
+        if len(session.scalars(select(model.id).where(model.id.in_(wanted))).all()) != len(set(wanted)):
+            raise RefusalError("Choose from the list.", field=field)
+
+
+def _check_sale(session: Session, who: Actor, package: Package, sale: Sale, now: datetime) -> None:
+    practitioner, location = session.get(Practitioner, sale.practitioner_id), session.get(Location, sale.location_id)
+    if who.own_practitioner_id not in (None, sale.practitioner_id) or practitioner is None:
+        raise NotFoundError("practitioner")
+    people, places = valid_for(session, package.id)
+    if practitioner.is_archived or (people and practitioner.id not in people):
+        raise RefusalError(f"{package.name} is not sold with {practitioner.name}.", field="practitioner")
+    if location is None or location.is_archived or (places and location.id not in places):
+        raise RefusalError(f"{package.name} is not sold for this location.", field="location")
+    if sale.expires_date is not None and sale.expires_date < settings.house(session).local_date(now):
+        raise RefusalError("The last day cannot be in the past.", field="expires")
+    if not sale.client_ids:
+        raise RefusalError("Choose a client.", field="client")
+    for client_id in sale.client_ids:
+        clients.client_for(session, who, client_id)
+    if sale.payer_id not in payer_ids(session, sale.client_ids):
+        raise RefusalError("Choose the client or a contact linked to the client.", field="payer")
+
+
+def payer_ids(session: Session, client_ids: Collection[int]) -> set[int]:
+    """Return whom a package of these clients may be billed to: themselves, their default payers, contacts linked to them."""
+    own = session.execute(select(Client.contact_id, Client.default_payer_id).where(Client.id.in_(client_ids))).tuples()
+    linked = session.scalars(select(ClientContact.contact_id).where(ClientContact.client_id.in_(client_ids)))
+    return {each for pair in own for each in pair} | set(linked)
