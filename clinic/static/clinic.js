@@ -29,14 +29,14 @@
   };
   const modal = () => {
     const dialog = one("dialog.pop[open]:not(:modal)");
-    if (!dialog) return;
-    dialog.close();
-    dialog.showModal();
+    dialog?.close();
+    dialog?.showModal();
   };
   const unmark = () => all(".item.sel").forEach((item) => item.classList.remove("sel"));
   const back = () => {
     unmark();
-    (opener?.isConnected ? opener : opener?.id && document.getElementById(opener.id))?.focus();
+    const same = (link) => link.id === opener.id && link.getAttribute("href") === opener.getAttribute("href");
+    if (opener) (opener.isConnected ? opener : all("a").find(same))?.focus();
     opener = null;
   };
   // A float that htmx put here is taken away here; any other is closed by its link, a page of its own.
