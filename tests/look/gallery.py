@@ -25,36 +25,31 @@ STATIC = ROOT / "clinic" / "static"
 ICONS = [line.split(" ")[0] for line in (STATIC / "css" / "icons.txt").read_text().splitlines()]
 
 
-def both(*words: str) -> list[tuple[str, str]]:
-    """Give choices whose value is their word."""
-    return [(word, word) for word in words]
-
-
 class Booking(Form):
     once = HiddenField(default="one-time")
-    type = SelectField("Appointment type", choices=both("Therapy 50", "Activity: Case review"))
+    type = SelectField("Appointment type", choices=["Therapy 50", "Activity: Case review"])
     client = StringField("Client or group", default="Isolde Kattegat")
     start = StringField("Start", default="3:00 pm")
     minutes = StringField("Minutes")
     ends = StringField("Ends")
-    fee = SelectField("Fee", choices=both("Therapy 50, $150"))
-    bill_to = SelectField("Bill to", choices=both("Isolde Kattegat", "Pellworth Occupational Health"))
-    how = SelectField("How", choices=both("In person", "Phone", "Video"))
-    room = SelectField("Room", choices=both("Larch", "Rowan"))
-    busy = RadioField("This time in the diary is", choices=both("Busy", "Free"), default="Busy")
+    fee = SelectField("Fee", choices=["Therapy 50, $150"])
+    bill_to = SelectField("Bill to", choices=["Isolde Kattegat", "Pellworth Occupational Health"])
+    how = SelectField("How", choices=["In person", "Phone", "Video"])
+    room = SelectField("Room", choices=["Larch", "Rowan"])
+    busy = RadioField("This time in the diary is", choices=["Busy", "Free"], default="Busy")
     no_package = BooleanField("Do not use the package")
 
 
 class Line(Form):
     date = DateField("Date", default=date(2026, 11, 25))
-    add = RadioField("Add appointment", choices=both("Yes", "Unassigned"), default="Yes")
+    add = RadioField("Add appointment", choices=["Yes", "Unassigned"], default="Yes")
     time = TimeField("Time")
     minutes = StringField("Duration, optional")
 
 
 class Settings(Form):
-    start = RadioField("Begin", choices=both("From today", "Those too"), default="From today")
-    start2 = RadioField("A receipt goes", choices=both("At once", "At night", "Never"), default="At once")
+    start = RadioField("Begin", choices=["From today", "Those too"], default="From today")
+    start2 = RadioField("A receipt goes", choices=["At once", "At night", "Never"], default="At once")
     due = StringField("Due after, days", default="14")
     overdue = StringField("Overdue notice after, days", default="abc")
     description = StringField("Default description", default="Session on {date} with {practitioner}")
