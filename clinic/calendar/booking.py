@@ -1,0 +1,360 @@
+"""Booking: what stands in the calendar is made, changed, moved and deleted here, and never overlaps."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from clinic.billing import work
+from clinic.calendar import availability, linking, types
+from clinic.calendar.availability import OverlapError, WarnedError
+from clinic.calendar.linking import Candidate, Choice
+from clinic.calendar.terms import NO_PRICE, Kept, Place, Terms, Wanted, agree, practitioner_for, room_in
+from clinic.calendar.types import Price
+from clinic.kernel import clock, money
+from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
+from clinic.models import guards
+from clinic.models.billing import InvoiceLine, Share
+from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind, Status
+from clinic.practice import audit, settings
+from clinic.practice.permissions import Actor
+
+__all__ = ["Move", "OverlapError", "Wanted", "WarnedError", "book", "delete", "edit", "item_for", "move"]
+
+
+class Same(Enum):
+    """Say that something stays as it is, where None already means none."""
+
+    SAME = "same"
+
+
+@dataclass(frozen=True)
+class Move:
+    """Ask for another start, perhaps with another practitioner or in another room."""
+
+    starts_at: datetime
+    practitioner_id: int | None = None
+    room_id: int | Same | None = Same.SAME
+    overrides_warnings: bool = False
+    package_choice: Choice | None = None
+
+
+def item_for(session: Session, who: Actor, item_id: int) -> Item:
+    """Return the item with its type, attendees and their clients.
+
+    Raises:
+        NotFoundError: there is none, it was deleted, or it stands in a calendar that is not theirs.
+    """
+    item = session.scalar(
+        select(Item)
+        .where(Item.id == item_id, Item.deleted_at.is_(None))
+        .options(joinedload(Item.type), selectinload(Item.attendees).joinedload(Attendee.client))
+    )
+    if item is None or who.own_practitioner_id not in (None, item.practitioner_id):
+        raise NotFoundError(f"item {item_id}")
+    return item
+
+
+def book(session: Session, who: Actor, wanted: Wanted, now: datetime) -> Item:
+    """Book, copy the fee onto who is billed, and let packages link. Must run inside `writing()`.
+
+    Raises:
+        OverlapError: the practitioner or the room is taken; it names what stands there.
+        WarnedError: the time is closed, off or outside working hours, and nobody said to book anyway.
+        RefusalError: a lock, a room, a payer or a client does not hold, or a package just misses.
+    """
+    terms = agree(session, who, wanted)
+    _check_time(session, who, wanted, terms, besides=None)
+    _ask_about_near_miss(session, wanted, terms)
+    item = Item(
+        kind=terms.kind, type_id=wanted.type_id, practitioner_id=wanted.practitioner_id, location_id=terms.location_id,
+        room_id=terms.room_id, group_id=wanted.group_id, starts_at=wanted.starts_at, ends_at=terms.ends_at,
+        is_busy=wanted.is_busy, is_blocking=wanted.is_busy, mode=terms.mode, title=wanted.title, notes=wanted.notes,
+        created_at=now, created_by_id=who.user_id, changed_at=now, version=1,
+        attendees=[_attendee(place, terms.price, now) for place in terms.places],
+    )  # fmt: skip
+    with guarded(session):
+        session.add(item)
+    payers = {place.client_id: place.payer_id for place in terms.places}
+    for attendee in item.attendees:
+        payer_id = payers[attendee.client_id]
+        if payer_id is not None:
+            session.add(Share(attendee_id=attendee.id, payer_id=payer_id, amount_cents=attendee.fee_cents))
+    session.flush()
+    audit.record(session, who, "booked", "item", item.id, now, kind=item.kind.value, type_id=item.type_id,
+                 practitioner_id=item.practitioner_id, starts_at=item.starts_at.isoformat(), minutes=terms.minutes,
+                 client_ids=[place.client_id for place in terms.places], fee_cents=terms.price.cents, busy=item.is_busy,
+                 despite_warnings=wanted.overrides_warnings)  # fmt: skip
+    linking.on_booked(session, who, item, now, uses_package=wanted.uses_package)
+    return item
+
+
+def edit(session: Session, who: Actor, item_id: int, wanted: Wanted, now: datetime, *, version: int) -> Item:
+    """Change what is booked; the type stays, and another practitioner is a move. Must run inside `writing()`.
+
+    Raises:
+        ClashError: someone changed it since `version`, or the new time is taken.
+        WarnedError: something speaks against the new time.
+        MismatchError: its package no longer fits and nobody chose.
+        RefusalError: a rule does not hold; fee, client and payer stay while it is on an invoice.
+    """
+    item = _unchanged(session, who, item_id, version)
+    if (wanted.type_id, wanted.practitioner_id, wanted.group_id) != (item.type_id, item.practitioner_id, item.group_id):
+        raise RefusalError("Type and group stay as booked. Cancel this one and book another.", field="type")
+    kept = kept_of(session, item)
+    terms = agree(session, who, wanted, kept)
+    is_moved = (wanted.starts_at, terms.ends_at) != (item.starts_at, item.ends_at)
+    is_elsewhere = terms.location_id != item.location_id
+    is_rebilled = (terms.places, terms.price) != (kept.places, kept.price)
+    if is_rebilled:
+        _refuse_invoiced(session, item, "Its fee, client and Bill to")
+    _check_time(session, who, wanted, terms, besides=item, warns=is_moved or is_elsewhere)
+    with guarded(session):
+        item.starts_at, item.ends_at = wanted.starts_at, terms.ends_at
+        item.location_id, item.room_id, item.mode = terms.location_id, terms.room_id, terms.mode
+        item.is_busy, item.title, item.notes = wanted.is_busy, wanted.title, wanted.notes
+        item.is_blocking = blocks(item)
+        _touch(item, now)
+    if is_rebilled:
+        _rebill(session, item, terms, now)
+    rematches = is_elsewhere or [(p.client_id, terms.price.fee_id) for p in terms.places] != [
+        (p.client_id, kept.price.fee_id) for p in kept.places
+    ]
+    audit.record(session, who, "changed", "item", item.id, now, starts_at=item.starts_at.isoformat(), minutes=terms.minutes,
+                 fee_cents=terms.price.cents, client_ids=[place.client_id for place in terms.places], busy=item.is_busy,
+                 despite_warnings=wanted.overrides_warnings)  # fmt: skip
+    linking.on_changed(session, who, item, now, rematches=rematches, uses_package=wanted.uses_package,
+                       choice=wanted.package_choice)  # fmt: skip
+    return item
+
+
+def move(session: Session, who: Actor, item_id: int, to: Move, now: datetime, *, version: int) -> Item:
+    """Give an item another start, and perhaps another practitioner or room; its length stays. Must run inside `writing()`.
+
+    Raises:
+        ClashError: someone changed it since `version`, or the new time is taken.
+        WarnedError: something speaks against the new time.
+        MismatchError: its package no longer fits and nobody chose.
+    """
+    item = _unchanged(session, who, item_id, version)
+    practitioner = practitioner_for(session, who, to.practitioner_id or item.practitioner_id)
+    is_other = practitioner.id != item.practitioner_id
+    kind = session.get(AppointmentType, item.type_id) if item.type_id else None
+    if is_other and kind is not None and not types.may_book(session, kind, practitioner.id):
+        raise RefusalError(f"{kind.name} cannot be booked with {practitioner.name}.", field="practitioner")
+    room_id = item.room_id
+    if to.room_id is not Same.SAME:
+        room_id = room_in(session, to.room_id, item.location_id, kept_id=item.room_id)
+        if room_id is None and kind is not None and kind.requires_room:
+            raise RefusalError(f"{kind.name} needs a room.", field="room")
+    ends_at = to.starts_at + (item.ends_at - item.starts_at)
+    if item.is_blocking:
+        _refuse_clash(session, who, practitioner.id, room_id, to.starts_at, ends_at, besides=item)
+    if not to.overrides_warnings:
+        _warn(session, practitioner.id, item.location_id, to.starts_at, ends_at)
+    was_at = item.starts_at
+    with guarded(session):
+        item.practitioner_id, item.room_id = practitioner.id, room_id
+        item.starts_at, item.ends_at = to.starts_at, ends_at
+        _touch(item, now)
+    timezone = settings.house(session).timezone
+    if is_other or clock.local_date(was_at, timezone) != clock.local_date(item.starts_at, timezone):
+        for attendee in item.attendees:
+            attendee.billing_changed_at = now
+    audit.record(session, who, "moved", "item", item.id, now, was_at=was_at.isoformat(), starts_at=item.starts_at.isoformat(),
+                 practitioner_id=item.practitioner_id, despite_warnings=to.overrides_warnings)  # fmt: skip
+    linking.on_changed(session, who, item, now, rematches=is_other, choice=to.package_choice)
+    return item
+
+
+def delete(session: Session, who: Actor, item_id: int, now: datetime) -> None:
+    """Take an item out of the calendar. Its invoice, if any, stays; a package session returns. Must run inside `writing()`."""
+    item = item_for(session, who, item_id)
+    item.deleted_at, item.is_blocking = now, False
+    _touch(item, now)
+    for attendee in item.attendees:
+        attendee.billing_changed_at = now
+    session.flush()
+    audit.record(session, who, "deleted", "item", item.id, now, starts_at=item.starts_at.isoformat())
+    linking.on_deleted(session, who, item, now)
+
+
+def blocks(item: Item) -> bool:
+    """Say whether the item holds its time: busy, not deleted, and someone's place in it is live."""
+    is_held = any(attendee.status.is_live for attendee in item.attendees) or item.kind is ItemKind.EVENT
+    return item.is_busy and item.deleted_at is None and is_held
+
+
+@contextmanager
+def guarded(session: Session) -> Iterator[None]:
+    """Write inside a savepoint, and turn the database's own refusal of an overlap into a clash.
+
+    Raises:
+        OverlapError: the database saw an overlap that the check before did not.
+    """
+    try:
+        with session.begin_nested():
+            yield
+            session.flush()
+    except DBAPIError as error:
+        if guards.OVERLAP not in str(error.orig):
+            raise
+        raise OverlapError("Someone was faster: this time was taken a moment ago.") from error
+
+
+def kept_of(session: Session, item: Item) -> Kept:
+    """Return what the item has now, as an edit may leave it."""
+    shares = work.shares_of(session, [attendee.id for attendee in item.attendees])
+    payers = {share.attendee_id: share.payer_id for share in reversed(shares)}
+    places = tuple(Place(each.client_id, payers.get(each.id)) for each in item.attendees)
+    billed = next((each for each in item.attendees if each.is_billed), None)
+    is_single = item.group_id is None and len(places) == 1
+    return Kept(
+        minutes=minutes_of(item),
+        price=Price(billed.fee_id, billed.fee_code, billed.fee_description, billed.fee_cents, billed.tax_bp)
+        if billed
+        else NO_PRICE,
+        client_id=places[0].client_id if is_single else None,
+        payer_id=places[0].payer_id if is_single else None,
+        location_id=item.location_id,
+        room_id=item.room_id,
+        mode=item.mode,
+        places=places,
+    )
+
+
+def minutes_of(item: Item) -> int:
+    """Return how long an item is."""
+    return (item.ends_at - item.starts_at) // timedelta(minutes=1)
+
+
+def invoiced_line(session: Session, item: Item) -> InvoiceLine | None:
+    """Return the first live invoice line, drafts included, that bills the item; a package's line does not count."""
+    shares = work.shares_of(session, [attendee.id for attendee in item.attendees])
+    packaged = linking.label_for(session, [attendee.id for attendee in item.attendees])
+    billed = [share.id for share in shares if share.attendee_id not in packaged]
+    return next(iter(work.live_lines(session, billed).values()), None)
+
+
+def package_notes(session: Session, wanted: Wanted, terms: Terms) -> tuple[Candidate | None, str | None]:
+    """Return the package this booking would use, or else in a sentence the one it just misses."""
+    for place in terms.places:
+        found, missed = _package_of(session, wanted, terms, place)
+        if found or missed:
+            return found, missed
+    return None, None
+
+
+def _package_of(session: Session, wanted: Wanted, terms: Terms, place: Place) -> tuple[Candidate | None, str | None]:
+    fee_id, location_id = terms.price.fee_id, terms.location_id
+    if terms.kind is not ItemKind.APPOINTMENT or not place.is_billed or fee_id is None or location_id is None:
+        return None, None
+    asked = {"client_id": place.client_id, "fee_id": fee_id, "location_id": location_id}
+    on_date = settings.house(session).local_date(wanted.starts_at)
+    found = linking.candidate(session, **asked, practitioner_id=wanted.practitioner_id, on_date=on_date)
+    if found is not None:
+        return found, None
+    return None, linking.near_miss(session, **asked, practitioner_id=wanted.practitioner_id, on_date=on_date)
+
+
+def _ask_about_near_miss(session: Session, wanted: Wanted, terms: Terms) -> None:
+    if not wanted.uses_package or wanted.accepts_unpaid:
+        return
+    _found, missed = package_notes(session, wanted, terms)
+    if missed:
+        raise RefusalError(f"{missed} Book it unpaid?", field="accepts_unpaid")
+
+
+def _check_time(
+    session: Session, who: Actor, wanted: Wanted, terms: Terms, *, besides: Item | None, warns: bool = True
+) -> None:
+    holds = wanted.is_busy and (besides is None or besides.kind is ItemKind.EVENT or _has_live(besides.attendees))
+    if holds:
+        _refuse_clash(session, who, wanted.practitioner_id, terms.room_id, wanted.starts_at, terms.ends_at, besides=besides)
+    if warns and not wanted.overrides_warnings:
+        _warn(session, wanted.practitioner_id, terms.location_id, wanted.starts_at, terms.ends_at)
+
+
+def _has_live(attendees: Sequence[Attendee]) -> bool:
+    return any(attendee.status.is_live for attendee in attendees)
+
+
+def _refuse_clash(
+    session: Session,
+    who: Actor,
+    practitioner_id: int,
+    room_id: int | None,
+    starts_at: datetime,
+    ends_at: datetime,
+    *,
+    besides: Item | None,
+) -> None:
+    found = availability.clash(
+        session, practitioner_id=practitioner_id, room_id=room_id, starts_at=starts_at, ends_at=ends_at,
+        besides_item_id=besides.id if besides else None,
+    )  # fmt: skip
+    if found is not None:
+        raise availability.refuse_clash(found, who, settings.house(session))
+
+
+def _warn(session: Session, practitioner_id: int, location_id: int | None, starts_at: datetime, ends_at: datetime) -> None:
+    found = availability.warnings(
+        session, practitioner_id=practitioner_id, location_id=location_id, starts_at=starts_at, ends_at=ends_at
+    )
+    if found:
+        raise WarnedError(found)
+
+
+def _attendee(place: Place, price: Price, now: datetime) -> Attendee:
+    made = Attendee(client_id=place.client_id, status=Status.BOOKED, status_at=now, is_billed=place.is_billed,
+                    billing_changed_at=now)  # fmt: skip
+    if place.is_billed:
+        _copy_price(made, price)
+    return made
+
+
+def _copy_price(attendee: Attendee, price: Price) -> None:
+    attendee.fee_id, attendee.fee_code, attendee.fee_description = price.fee_id, price.code, price.description
+    attendee.fee_cents, attendee.tax_bp = price.cents, price.tax_bp
+
+
+def _rebill(session: Session, item: Item, terms: Terms, now: datetime) -> None:
+    shares = work.shares_of(session, [attendee.id for attendee in item.attendees])
+    for attendee, place in zip(item.attendees, terms.places, strict=True):
+        attendee.client_id, attendee.billing_changed_at = place.client_id, now
+        if place.payer_id is None:
+            continue
+        _copy_price(attendee, terms.price)
+        mine = [share for share in shares if share.attendee_id == attendee.id]
+        parts = money.spread(attendee.fee_cents, [share.amount_cents for share in mine])
+        for share, part in zip(mine, parts, strict=True):
+            share.amount_cents = part
+            share.payer_id = place.payer_id if len(mine) == 1 else share.payer_id
+    session.flush()
+    for attendee in item.attendees:
+        session.expire(attendee, ["client"])
+
+
+def _refuse_invoiced(session: Session, item: Item, what: str) -> None:
+    line = invoiced_line(session, item)
+    if line is None:
+        return
+    name = f"invoice {line.invoice.number}" if line.invoice.number else "a draft invoice"
+    raise RefusalError(f"This session is on {name}. {what} stay as they are while it is.", field="fee")
+
+
+def _unchanged(session: Session, who: Actor, item_id: int, version: int) -> Item:
+    item = item_for(session, who, item_id)
+    if item.version != version:
+        raise ClashError("Someone changed this meanwhile. Look at it as it is now, then decide again.")
+    return item
+
+
+def _touch(item: Item, now: datetime) -> None:
+    item.version += 1
+    item.changed_at = now
