@@ -116,13 +116,16 @@ def profile(session: Session, who: Actor, client_id: int) -> Profile:
     Raises:
         NotFoundError: there is none, or they are not theirs to see.
     """
-    client = client_for(session, who, client_id)
-    practitioner = session.get(Practitioner, client.practitioner_id) if client.practitioner_id else None
+    query = select(Client, Practitioner.name).outerjoin(Practitioner, Practitioner.id == Client.practitioner_id)
+    found = session.execute(query.where(Client.id == client_id, seen_by(who)).options(joinedload(Client.contact))).one_or_none()
+    if found is None:
+        raise NotFoundError("client")
+    client, practitioner = found
     head = Head(
         id=client.id,
         name=client.name,
         birth_date=client.birth_date,
-        practitioner=practitioner.name if practitioner else "",
+        practitioner=practitioner or "",
         is_archived=client.is_archived,
     )
     details = Details(

@@ -267,7 +267,7 @@ def pays_for(session: Session, who: Actor, contact_id: int, *, number: int) -> L
     def shape(found: Sequence[Any]) -> list[Paid]:
         return [
             Paid(client.id, client.name, ROLE_NAMES[link.role], link.reference, client.default_payer_id == contact_id)
-            for client, link in found
+            for client, link, _ in found
         ]
 
     return cut(session, query, number, shape)

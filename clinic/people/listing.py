@@ -43,8 +43,10 @@ def cut(
     Args:
         shape: turns the page's database rows into what the list shows.
     """
-    total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
-    last = max(1, -(-total // PAGE_ROWS_MAX))
-    number = min(max(1, number), last)
-    found = session.execute(query.limit(PAGE_ROWS_MAX).offset((number - 1) * PAGE_ROWS_MAX)).all()
-    return Listing(rows=shape(found), number=number, total=total)
+    number = max(1, number)
+    counted = query.add_columns(func.count().over().label("total"))
+    found = session.execute(counted.limit(PAGE_ROWS_MAX).offset((number - 1) * PAGE_ROWS_MAX)).all()
+    if not found and number > 1:
+        total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+        return cut(session, query, max(1, -(-total // PAGE_ROWS_MAX)), shape)
+    return Listing(rows=shape(found), number=number, total=found[0].total if found else 0)
