@@ -19,6 +19,7 @@ from clinic.models.billing import Account, Invoice, InvoiceLine, InvoiceSource, 
 from clinic.models.calendar import Attendee, Item
 from clinic.models.people import Client, ClientContact, Contact
 from clinic.models.practice import Practitioner
+from clinic.people import clients
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
@@ -65,16 +66,18 @@ def draft(
     if session.get(Contact, payer_id) is None:
         raise NotFoundError("payer")
     if client_id is not None:
-        _check_client(session, who, client_id, practitioner_id)
+        clients.client_for(session, who, client_id)
         linked = select(ClientContact.reference).where(
             ClientContact.client_id == client_id, ClientContact.contact_id == payer_id
         )
         reference = reference or session.scalar(linked) or ""
+    own = who.own_practitioner_id
     invoice = Invoice(
         source=source,
         payer_id=payer_id,
         client_id=client_id,
-        practitioner_id=practitioner_id,
+        # A practitioner confined to their own work sees a draft of theirs by this.
+        practitioner_id=own if practitioner_id is None and own is not None and own > 0 else practitioner_id,
         location_id=location_id,
         reference=reference,
         created_at=now,
@@ -332,12 +335,6 @@ def _check_share_is_free(session: Session, share_ids: Collection[int]) -> None:
 def _check_draft(invoice: Invoice) -> None:
     if invoice.issued_at is not None:
         raise ClashError(f"Invoice {invoice.number} was issued; what is issued never changes.")
-
-
-def _check_client(session: Session, who: Actor, client_id: int, practitioner_id: int | None) -> None:
-    client = session.get(Client, client_id)
-    if client is None or who.own_practitioner_id not in (None, client.practitioner_id, practitioner_id):
-        raise NotFoundError("client")
 
 
 def _line_of(invoice: Invoice, line_id: int) -> InvoiceLine:

@@ -1,0 +1,146 @@
+"""The list of invoices: filtered by state, searched, newest first, in pages."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from clinic.billing import invoices, states
+from clinic.billing.states import State
+from clinic.models.billing import Account, Invoice, InvoiceKind, InvoiceLine, InvoiceSource, PackageSale, Posting
+from clinic.models.people import Client, Contact
+from clinic.people.listing import Listing, cut
+from clinic.practice import settings
+from clinic.practice.permissions import Actor
+
+SEARCH_CHARS_MAX = 80
+
+
+class Shown(StrEnum):
+    """Name what the list shows."""
+
+    ALL = "all"
+    DRAFT = "draft"
+    UNPAID = "unpaid"
+    OVERDUE = "overdue"
+    PAID = "paid"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Be one invoice of a list, as plain values."""
+
+    id: int
+    number: str
+    day: date
+    subject: str
+    payer: str
+    client: str
+    client_id: int | None
+    payer_id: int
+    state: State
+    total_cents: int
+    balance_cents: int
+
+
+def page(session: Session, who: Actor, shown: Shown, text: str, *, number: int, today: date) -> Listing[Row]:
+    """Return one page of the invoices that are theirs to see: drafts first, then newest first."""
+    owed = (
+        select(Posting.invoice_id, func.sum(Posting.amount_cents).label("cents"))
+        .where(Posting.account == Account.RECEIVABLE)
+        .group_by(Posting.invoice_id)
+        .subquery()
+    )
+    query = (
+        select(Invoice, Contact.name.label("payer"), Client)
+        .join(Contact, Contact.id == Invoice.payer_id)
+        .outerjoin(Client, Client.id == Invoice.client_id)
+        .outerjoin(owed, owed.c.invoice_id == Invoice.id)
+        .where(*_conditions(session, shown, func.coalesce(owed.c.cents, 0), today))
+    )
+    mine = invoices.theirs(who)
+    if mine is not None:
+        query = query.where(mine)
+    if text.strip():
+        query = query.where(_matches(text))
+    ordered = query.order_by(Invoice.issue_date.desc().nulls_first(), Invoice.id.desc())
+    return cut(session, ordered, number, lambda found: _rows(session, found, today))
+
+
+def rows_of(session: Session, found: Sequence[Invoice], names: dict[int, str], today: date) -> list[Row]:
+    """Return invoices as rows. `names` gives the payers' names by id; the client stays unnamed."""
+    return _shape(session, [(invoice, names.get(invoice.payer_id, ""), None) for invoice in found], today)
+
+
+def subjects(session: Session, found: Collection[Invoice]) -> dict[int, str]:
+    """Return what each invoice is for: its first line, how many more, or the package it sold."""
+    ids = [invoice.id for invoice in found]
+    first = (
+        select(InvoiceLine.invoice_id, func.min(InvoiceLine.position).label("position"), func.count().label("lines"))
+        .where(InvoiceLine.invoice_id.in_(ids))
+        .group_by(InvoiceLine.invoice_id)
+        .subquery()
+    )
+    on_first = and_(first.c.invoice_id == InvoiceLine.invoice_id, first.c.position == InvoiceLine.position)
+    query = select(InvoiceLine.invoice_id, InvoiceLine.description, first.c.lines).join(first, on_first)
+    said = {
+        invoice_id: words if lines == 1 else f"{words} and {lines - 1} more"
+        for invoice_id, words, lines in session.execute(query)
+    }
+    sold = [invoice.id for invoice in found if invoice.source is InvoiceSource.PACKAGE]
+    if sold:
+        names = session.execute(select(PackageSale.invoice_id, PackageSale.name).where(PackageSale.invoice_id.in_(sold)))
+        said |= {invoice_id: f"Package: {name}" for invoice_id, name in names}
+    return said
+
+
+def _conditions(session: Session, shown: Shown, owed: ColumnElement[Any], today: date) -> list[ColumnElement[bool]]:
+    late_before = today - timedelta(days=settings.practice(session).overdue_after_days)
+    by_filter: dict[Shown, list[ColumnElement[bool]]] = {
+        Shown.ALL: [],
+        Shown.DRAFT: [Invoice.issued_at.is_(None)],
+        Shown.UNPAID: [owed > 0],
+        Shown.OVERDUE: [owed > 0, Invoice.due_date < late_before],
+        Shown.PAID: [Invoice.issued_at.is_not(None), owed <= 0, Invoice.kind == InvoiceKind.INVOICE],
+    }
+    return by_filter[shown]
+
+
+def _matches(text: str) -> ColumnElement[bool]:
+    typed = text.strip()[:SEARCH_CHARS_MAX].lower()
+    columns: list[ColumnElement[str]] = [
+        func.lower(func.coalesce(Invoice.number, "")),
+        func.lower(Contact.name),
+        func.lower(func.coalesce(Client.first_name + " " + Client.last_name, "")),
+    ]
+    return or_(*(column.contains(typed, autoescape=True) for column in columns))
+
+
+def _rows(session: Session, found: Sequence[Any], today: date) -> list[Row]:
+    return _shape(session, [(row.Invoice, row.payer, row.Client) for row in found], today)
+
+
+def _shape(session: Session, found: Sequence[tuple[Invoice, str, Client | None]], today: date) -> list[Row]:
+    listed = [invoice for invoice, _, _ in found]
+    state, subject = states.of(session, listed, today), subjects(session, listed)
+    house = settings.house(session)
+    return [
+        Row(
+            id=invoice.id,
+            number=invoice.number or "Draft",
+            day=invoice.issue_date or house.local_date(invoice.created_at),
+            subject=subject.get(invoice.id, ""),
+            payer=payer,
+            client=client.name if client is not None else "",
+            client_id=invoice.client_id,
+            payer_id=invoice.payer_id,
+            state=state[invoice.id],
+            total_cents=invoice.total_cents,
+            balance_cents=state[invoice.id].owed_cents,
+        )
+        for invoice, payer, client in found
+    ]

@@ -1,0 +1,213 @@
+"""An invoice as it is shown, printed and downloaded: one set of plain values for the screen and for the paper."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from clinic.billing import packages, payments, snapshot, states
+from clinic.billing.packages import Counts
+from clinic.billing.payments import Settlement
+from clinic.billing.states import State
+from clinic.kernel import locales
+from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, InvoiceSource, Method, PackageSale
+from clinic.practice import settings
+from clinic.practice.settings import House
+
+TITLES = {InvoiceKind.INVOICE: "Invoice", InvoiceKind.CREDIT_NOTE: "Credit note"}
+
+
+@dataclass(frozen=True)
+class Party:
+    """Be a name with what stands under it, line by line."""
+
+    name: str
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """Be a printed line. `amount_cents` holds its tax only where prices do."""
+
+    line_id: int
+    date: date | None
+    description: str
+    code: str
+    quantity: int
+    unit_cents: int
+    discount_cents: int
+    tax_bp: int
+    amount_cents: int
+    is_session: bool
+    is_unassigned: bool
+
+
+@dataclass(frozen=True)
+class Paid:
+    """Be one payment as the document says it."""
+
+    date: date
+    method: str
+    amount_cents: int
+    taken_by: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Be everything an invoice shows. What is frozen comes from the snapshot, what is live from the ledger."""
+
+    invoice_id: int
+    title: str
+    number: str
+    state: State
+    house: House
+    practice: Party
+    payer: Party
+    client: str
+    practitioner: Party | None
+    reference: str
+    issue_date: date | None
+    due_date: date | None
+    session_dates: tuple[date, ...]
+    rows: tuple[Row, ...]
+    net_cents: int
+    tax_cents: int
+    total_cents: int
+    is_tax_inclusive: bool
+    payments: tuple[Paid, ...]
+    credited_cents: int
+    package: str
+    package_until: date | None
+    counts: Counts | None
+    note: str
+    footer: str
+
+    @property
+    def is_draft(self) -> bool:
+        """Say whether it may still be changed."""
+        return self.state.word == "Draft"
+
+    @property
+    def has_discount(self) -> bool:
+        """Say whether a column for discounts is wanted."""
+        return any(row.discount_cents for row in self.rows)
+
+    @property
+    def balance_cents(self) -> int:
+        """Return what is still owed."""
+        return self.state.owed_cents
+
+    @property
+    def stamp(self) -> str:
+        """Return what stands in the frame of a paid invoice: "Paid 18 November 2026, Cash"; else nothing."""
+        if self.state.word != "Paid" or not self.payments:
+            return ""
+        methods = list(dict.fromkeys(paid.method for paid in self.payments))
+        day = locales.day(max(paid.date for paid in self.payments), self.house.locale, long=True)
+        return f"Paid {day}, {', '.join(methods)}"
+
+
+def of(session: Session, invoice: Invoice, now: datetime) -> Sheet:
+    """Return the sheet of an invoice whose lines are loaded, as it stands at that instant."""
+    frozen = invoice.snapshot or snapshot.take(session, invoice)
+    state = states.of(session, [invoice], settings.house(session).local_date(now))[invoice.id]
+    paid = _paid(session, invoice)
+    sale = _sale(session, invoice)
+    practice, given_by = frozen["practice"], frozen["practitioner"]
+    return Sheet(
+        invoice_id=invoice.id,
+        title=TITLES[invoice.kind],
+        number=invoice.number or "",
+        state=state,
+        house=_house(session, practice),
+        practice=_practice(practice),
+        payer=Party(frozen["payer"]["name"], _lines(frozen["payer"]["address"])),
+        client=frozen["client"]["name"] if frozen["client"] else "",
+        practitioner=_practitioner(given_by) if given_by else None,
+        reference=frozen["reference"],
+        issue_date=invoice.issue_date,
+        due_date=invoice.due_date,
+        session_dates=tuple(sorted({line.session_date for line in invoice.lines if line.session_date})),
+        rows=tuple(_row(line, invoice, is_inclusive=practice["tax_inclusive"]) for line in invoice.lines),
+        net_cents=invoice.net_cents,
+        tax_cents=invoice.tax_cents,
+        total_cents=invoice.total_cents,
+        is_tax_inclusive=practice["tax_inclusive"],
+        payments=paid,
+        credited_cents=invoice.total_cents - state.paid_cents - state.owed_cents if invoice.issued_at else 0,
+        package=sale.name if sale else "",
+        package_until=sale.expires_date if sale else None,
+        counts=packages.counts(session, [sale.id], now)[sale.id] if sale and invoice.issued_at else None,
+        note=invoice.note,
+        footer=practice["footer"],
+    )
+
+
+def method_words(settlement: Settlement, names: dict[Method, str]) -> str:
+    """Return how a payment was made: "Online card ending 4242", "Check 1021", "Cash"."""
+    name = names[settlement.method]
+    if settlement.method is Method.ONLINE_CARD:
+        name = name.removesuffix(" on file")
+        return f"{name} ending {settlement.reference}" if settlement.reference else name
+    return f"{name} {settlement.reference}" if settlement.reference else name
+
+
+def _paid(session: Session, invoice: Invoice) -> tuple[Paid, ...]:
+    if invoice.issued_at is None:
+        return ()
+    names = payments.method_names(session)
+    return tuple(
+        Paid(each.received_date, method_words(each, names), each.amount_cents, each.taken_by)
+        for each in payments.settlements(session, [invoice.id])[invoice.id]
+    )
+
+
+def _sale(session: Session, invoice: Invoice) -> PackageSale | None:
+    if invoice.source is not InvoiceSource.PACKAGE:
+        return None
+    return session.scalar(select(PackageSale).where(PackageSale.invoice_id == invoice.id))
+
+
+def _house(session: Session, practice: dict[str, Any]) -> House:
+    return House(
+        name=practice["name"],
+        timezone=settings.house(session).timezone,
+        currency=practice["currency"],
+        locale=locales.named(practice["locale"]),
+    )
+
+
+def _practice(practice: dict[str, Any]) -> Party:
+    tax_id = f"Tax ID {practice['tax_id']}" if practice["tax_id"] else ""
+    under = (*_lines(practice["address"]), tax_id, practice["phone"], practice["email"])
+    return Party(practice["name"], tuple(line for line in under if line))
+
+
+def _practitioner(given_by: dict[str, Any]) -> Party:
+    papers = [("Licence", given_by["licence"]), ("NPI", given_by["npi"])]
+    under = ", ".join(f"{word} {value}" for word, value in papers if value)
+    name = f"{given_by['name']}, {given_by['credentials']}" if given_by["credentials"] else given_by["name"]
+    return Party(name, (under,) if under else ())
+
+
+def _row(line: InvoiceLine, invoice: Invoice, *, is_inclusive: bool) -> Row:
+    is_session = line.minutes is not None
+    return Row(
+        line_id=line.id,
+        date=line.session_date,
+        description=line.description,
+        code=line.code,
+        quantity=line.quantity,
+        unit_cents=line.unit_cents,
+        discount_cents=line.discount_cents,
+        tax_bp=line.tax_bp,
+        amount_cents=line.total_cents if is_inclusive else line.net_cents,
+        is_session=is_session,
+        is_unassigned=is_session and invoice.source is InvoiceSource.PACKAGE and line.session_date is None,
+    )
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
