@@ -1,0 +1,353 @@
+"""The card processor: the only file that talks to Stripe, and what its answers mean to this practice."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import stripe
+
+TIMEOUT_SECONDS = 30
+RETRIES_MAX = 1
+LIST_MAX = 100
+# What an issuer's advice means (Stripe: declines, advice codes). It is asked before the code.
+HARD_ADVICE = frozenset({"do_not_try_again", "confirm_card_data"})
+SOFT_ADVICE = frozenset({"try_again_later"})
+HARD_CODES = frozenset(
+    {
+        "lost_card", "stolen_card", "pickup_card", "expired_card", "incorrect_number", "incorrect_cvc", "invalid_account",
+        "restricted_card", "fraudulent", "invalid_number", "invalid_cvc", "invalid_expiry_month", "invalid_expiry_year",
+        "new_account_information_available", "revocation_of_all_authorizations", "revocation_of_authorization",
+        "stop_payment_order", "merchant_blacklist", "card_not_supported", "currency_not_supported",
+    }
+)  # fmt: skip
+AUTHENTICATION_CODES = frozenset({"authentication_required", "authentication_not_handled"})
+CARD_PARAMS = frozenset({"payment_method", "customer"})
+
+
+class Verdict(StrEnum):
+    """Name what became of a charge. Only UNKNOWN may still have moved money without our knowing."""
+
+    SUCCEEDED = "succeeded"
+    SOFT = "soft"
+    HARD = "hard"
+    NEEDS_CLIENT = "needs_client"
+    UNKNOWN = "unknown"
+
+
+class GatewayError(Exception):
+    """Say that the processor did not answer, or not with what was asked for."""
+
+
+class ForgedEventError(Exception):
+    """Say that an event does not carry the processor's signature."""
+
+
+@dataclass(frozen=True)
+class Charge:
+    """Be what is sent to have a card charged; sent again with the same key it must be the same to the letter."""
+
+    amount_cents: int
+    currency: str
+    customer: str
+    payment_method: str
+    key: str
+    attempt_id: int
+    description: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Be the processor's answer about a charge."""
+
+    verdict: Verdict
+    payment_intent: str | None = None
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """Be what may be known of a card that the processor keeps."""
+
+    payment_method: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Be a visit to the hosted card page: whose it is, and the card if one was kept."""
+
+    customer: str
+    card: CardFacts | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """Be a signed event: only its ids are believed, the object's state is read again."""
+
+    id: str
+    type: str
+    object_id: str
+
+
+class CardSettings(Protocol):
+    """Be the part of the configuration that cards need."""
+
+    @property
+    def STRIPE_SECRET_KEY(self) -> str:  # noqa: N802 - the environment's name
+        """Return the processor's key, empty when cards are off."""
+
+    @property
+    def STRIPE_WEBHOOK_SECRET(self) -> str:  # noqa: N802
+        """Return the secret that events are signed with."""
+
+    @property
+    def STRIPE_API_BASE(self) -> str:  # noqa: N802
+        """Return the stand-in's address; empty for the processor itself."""
+
+
+class Gateway(Protocol):
+    """Be a card processor."""
+
+    def new_customer(self, *, name: str, key: str) -> str:
+        """Make a customer, once for each key, and return its id."""
+
+    def start_setup(self, *, customer: str, currency: str, success_url: str, cancel_url: str) -> str:
+        """Return the address of a hosted page that keeps a card for that customer."""
+
+    def setup(self, session_id: str) -> Setup:
+        """Read what a visit to the hosted page came to."""
+
+    def detach(self, payment_method: str) -> None:
+        """Let a card go. Safe to repeat."""
+
+    def charge(self, charge: Charge) -> Outcome:
+        """Charge a card while its owner is away. Never raises: what cannot be known is UNKNOWN."""
+
+    def find(self, *, customer: str, attempt_id: int, since: datetime) -> Outcome | None:
+        """Look among the customer's charges for one made for that attempt; None: there is none."""
+
+    def intent(self, payment_intent: str) -> tuple[int | None, Outcome]:
+        """Read a charge again: the attempt it was made for, and what became of it."""
+
+    def event(self, body: bytes, signature: str) -> Event:
+        """Check an event's signature and read its ids."""
+
+
+def gateway_from(config: CardSettings) -> Gateway | None:
+    """Return the processor that the configuration names; None: card features are off."""
+    if not config.STRIPE_SECRET_KEY:
+        return None
+    return StripeGateway(config.STRIPE_SECRET_KEY, config.STRIPE_API_BASE, config.STRIPE_WEBHOOK_SECRET)
+
+
+class StripeGateway:
+    """Speak to Stripe through its SDK, or to the stand-in when `base` names it."""
+
+    def __init__(self, key: str, base: str = "", webhook_secret: str = "", *, retries: int = RETRIES_MAX) -> None:
+        self._key, self._base, self._webhook_secret, self._retries = key, base, webhook_secret, retries
+        self._client: stripe.StripeClient | None = None
+
+    def new_customer(self, *, name: str, key: str) -> str:
+        """Make a customer, once for each key, and return its id."""
+        return str(self._asked(lambda sdk: sdk.v1.customers.create({"name": name}, {"idempotency_key": key})).id)
+
+    def start_setup(self, *, customer: str, currency: str, success_url: str, cancel_url: str) -> str:
+        """Return the address of a hosted page that keeps a card for that customer."""
+        made = self._asked(
+            lambda sdk: sdk.v1.checkout.sessions.create(
+                {
+                    "mode": "setup",
+                    "customer": customer,
+                    "currency": currency.lower(),
+                    "success_url": success_url,
+                    "cancel_url": cancel_url,
+                    "allowed_payment_method_types": ["card"],
+                }
+            )
+        )
+        if not made.url:
+            raise GatewayError("no address")
+        return str(made.url)
+
+    def setup(self, session_id: str) -> Setup:
+        """Read what a visit to the hosted page came to."""
+        found = self._asked(
+            lambda sdk: sdk.v1.checkout.sessions.retrieve(session_id, {"expand": ["setup_intent.payment_method"]})
+        )
+        intent = found.setup_intent
+        method = None if intent is None or isinstance(intent, str) else intent.payment_method
+        kept = found.status == "complete" and method is not None and not isinstance(method, str)
+        return Setup(customer=_id(found.customer), card=_facts(method) if kept else None)
+
+    def detach(self, payment_method: str) -> None:
+        """Let a card go. Safe to repeat."""
+        import stripe
+
+        try:
+            self._sdk().v1.payment_methods.detach(payment_method)
+        except stripe.InvalidRequestError:
+            return  # it was let go before
+        except stripe.StripeError as error:
+            raise GatewayError(type(error).__name__) from error
+
+    def charge(self, charge: Charge) -> Outcome:
+        """Charge a card while its owner is away. Never raises: what cannot be known is UNKNOWN."""
+        import stripe
+
+        try:
+            intent = self._sdk().v1.payment_intents.create(
+                {
+                    "amount": charge.amount_cents,
+                    "currency": charge.currency.lower(),
+                    "customer": charge.customer,
+                    "payment_method": charge.payment_method,
+                    "allowed_payment_method_types": ["card"],
+                    "off_session": True,
+                    "confirm": True,
+                    "description": charge.description,
+                    "metadata": {"attempt": str(charge.attempt_id)},
+                },
+                {"idempotency_key": charge.key},
+            )
+        except stripe.CardError as error:
+            return _declined(error)
+        except stripe.InvalidRequestError as error:
+            return _refused(error)
+        except stripe.StripeError as error:
+            # Lost on the way, too many at once, 409, 5xx, a wrong key: it may have been charged, or may be later.
+            return Outcome(Verdict.UNKNOWN, code=_code(error), message="The card processor gave no clear answer.")
+        return _read(intent)
+
+    def find(self, *, customer: str, attempt_id: int, since: datetime) -> Outcome | None:
+        """Look among the customer's charges for one made for that attempt; None: there is none."""
+        since_seconds = int(since.timestamp()) - 60  # the two clocks may differ a little
+        page = self._asked(
+            lambda sdk: sdk.v1.payment_intents.list(
+                {"customer": customer, "created": {"gte": since_seconds}, "limit": LIST_MAX}
+            )
+        )
+        for intent in page.auto_paging_iter():
+            if _attempt(intent) == attempt_id:
+                return _read(intent)
+        return None
+
+    def intent(self, payment_intent: str) -> tuple[int | None, Outcome]:
+        """Read a charge again: the attempt it was made for, and what became of it."""
+        found = self._asked(lambda sdk: sdk.v1.payment_intents.retrieve(payment_intent))
+        return _attempt(found), _read(found)
+
+    def event(self, body: bytes, signature: str) -> Event:
+        """Check an event's signature and read its ids.
+
+        Raises:
+            ForgedEventError: the signature is not the processor's, or too old.
+        """
+        import stripe
+
+        if not self._webhook_secret:
+            raise ForgedEventError("no secret is set")
+        try:
+            told = stripe.Webhook.construct_event(body, signature, self._webhook_secret)
+        except (ValueError, stripe.SignatureVerificationError) as error:
+            raise ForgedEventError(type(error).__name__) from error
+        return Event(id=str(told.id), type=str(told.type), object_id=str(_plain(told.data.object).get("id", "")))
+
+    def _asked(self, ask: Any) -> Any:
+        import stripe
+
+        try:
+            return ask(self._sdk())
+        except stripe.StripeError as error:
+            raise GatewayError(type(error).__name__) from error
+
+    def _sdk(self) -> "stripe.StripeClient":
+        if self._client is None:
+            import stripe  # 31 MB: only who uses cards pays for it
+
+            self._client = stripe.StripeClient(
+                self._key,
+                base_addresses={"api": self._base} if self._base else {},
+                max_network_retries=self._retries,
+                http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
+            )
+        return self._client
+
+
+def verdict_of(*, code: str, decline_code: str, advice_code: str) -> Verdict:
+    """Return what a decline means for the nights to come: by the issuer's advice first, then by the code."""
+    if {code, decline_code} & AUTHENTICATION_CODES:
+        return Verdict.NEEDS_CLIENT
+    if advice_code in HARD_ADVICE:
+        return Verdict.HARD
+    if advice_code in SOFT_ADVICE:
+        return Verdict.SOFT
+    return Verdict.HARD if {code, decline_code} & HARD_CODES else Verdict.SOFT
+
+
+def _declined(error: Any) -> Outcome:
+    told = error.error
+    intent = getattr(told, "payment_intent", None)
+    code = str(getattr(told, "code", "") or "")
+    decline_code = str(getattr(told, "decline_code", "") or "")
+    return Outcome(
+        verdict_of(code=code, decline_code=decline_code, advice_code=str(getattr(told, "advice_code", "") or "")),
+        payment_intent=str(intent["id"]) if intent else None,
+        code=decline_code or code,
+        message=str(getattr(told, "message", "") or "The card was declined."),
+    )
+
+
+def _refused(error: Any) -> Outcome:
+    # A card or customer that is gone will be gone tomorrow; anything else may be mended.
+    is_hard = getattr(error, "param", None) in CARD_PARAMS or _code(error) == "resource_missing"
+    verdict = Verdict.HARD if is_hard else Verdict.SOFT
+    return Outcome(verdict, code=_code(error), message="The card processor refused the request.")
+
+
+def _read(intent: Any) -> Outcome:
+    if intent.status == "succeeded":
+        return Outcome(Verdict.SUCCEEDED, payment_intent=str(intent.id))
+    if intent.status == "requires_action":
+        return Outcome(Verdict.NEEDS_CLIENT, payment_intent=str(intent.id), code="authentication_required",
+                       message="The bank asks the cardholder to confirm.")  # fmt: skip
+    failed = _plain(getattr(intent, "last_payment_error", None))
+    if not failed:
+        return Outcome(Verdict.UNKNOWN, payment_intent=str(intent.id), code=str(intent.status))
+    code, decline = str(failed.get("code") or ""), str(failed.get("decline_code") or "")
+    return Outcome(
+        verdict_of(code=code, decline_code=decline, advice_code=str(failed.get("advice_code") or "")),
+        payment_intent=str(intent.id),
+        code=decline or code,
+        message=str(failed.get("message") or "The card was declined."),
+    )
+
+
+def _facts(method: Any) -> CardFacts:
+    card = method.card
+    return CardFacts(str(method.id), str(card.brand), str(card.last4), int(card.exp_month), int(card.exp_year))
+
+
+def _attempt(intent: Any) -> int | None:
+    told = str(_plain(intent.metadata).get("attempt", ""))
+    return int(told) if told.isascii() and told.isdigit() else None
+
+
+def _plain(thing: Any) -> dict[str, Any]:
+    if thing is None or isinstance(thing, dict):
+        return thing or {}
+    plain: dict[str, Any] = thing.to_dict()
+    return plain
+
+
+def _code(error: Any) -> str:
+    return str(getattr(error, "code", None) or type(error).__name__)
+
+
+def _id(thing: Any) -> str:
+    return "" if thing is None else str(thing if isinstance(thing, str) else thing.id)
