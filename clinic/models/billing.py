@@ -475,6 +475,7 @@ class ChargeAttempt(Base):
     card_id: Mapped[int] = mapped_column(ForeignKey("cards.id"))
     amount_cents: Mapped[int]
     currency: Mapped[str]
+    description: Mapped[str]  # what the processor is told: a number, never what was done
     stripe_customer: Mapped[str]
     stripe_payment_method: Mapped[str]
     idempotency_key: Mapped[str] = mapped_column(unique=True)

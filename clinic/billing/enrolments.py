@@ -1,0 +1,124 @@
+"""Consent to AutoPay: who gave it, when, to which text, on hold or not, and what ends it."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from clinic.billing.stripe_gateway import Verdict
+from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
+from clinic.models.billing import AutoPayEnrolment
+from clinic.models.people import Contact
+from clinic.practice import audit, settings
+from clinic.practice.permissions import CLOCK, Actor
+
+SOFT_DECLINES_MAX = 3  # nights running
+REASON_CHARS_MAX = 200
+
+
+def consent_text(session: Session) -> str:
+    """Return the words a payer consents to; the enrolment keeps them as they were."""
+    practice = settings.practice(session)
+    return (
+        f"I allow {practice.name} to charge my default card for my whole unpaid balance, for every client I pay for, at most "
+        f"once a night between 12 AM and 6 AM ({practice.timezone}), until I leave AutoPay. I may leave it at any time."
+    )
+
+
+def enrol(session: Session, who: Actor, payer_id: int, *, consented_by: str, now: datetime) -> AutoPayEnrolment:
+    """Enrol a payer, with the consent text as it stands now.
+
+    Raises:
+        NotFoundError: there is no such payer.
+        RefusalError: nobody is named who consented.
+        ClashError: the payer is enrolled already.
+    """
+    if session.get(Contact, payer_id) is None:
+        raise NotFoundError("payer")
+    if not consented_by.strip():
+        raise RefusalError("Write down who consented.", field="consented_by")
+    if live(session, payer_id) is not None:
+        raise ClashError("This payer is in AutoPay already.")
+    enrolment = AutoPayEnrolment(
+        contact_id=payer_id,
+        consented_by=consented_by.strip(),
+        consent_text=consent_text(session),
+        enrolled_at=now,
+        enrolled_by_id=who.user_id,
+    )
+    session.add(enrolment)
+    session.flush()
+    audit.record(session, who, "enrolled in AutoPay", "contact", payer_id, now)
+    return enrolment
+
+
+def leave(session: Session, who: Actor, payer_id: int, now: datetime, *, reason: str = "Left AutoPay") -> None:
+    """End a payer's enrolment. Safe to repeat."""
+    enrolment = live(session, payer_id)
+    if enrolment is None:
+        return
+    enrolment.ended_at, enrolment.ended_reason = now, reason[:REASON_CHARS_MAX]
+    session.flush()
+    audit.record(session, who, "left AutoPay", "contact", payer_id, now, by_rule=who.user_id is None)
+
+
+def hold(session: Session, who: Actor, payer_id: int, now: datetime, *, reason: str = "") -> None:
+    """Keep the nights from charging a payer until someone releases them. Safe to repeat.
+
+    Raises:
+        NotFoundError: the payer is not in AutoPay.
+    """
+    enrolment = live_for(session, payer_id)
+    if enrolment.held_at is None:
+        enrolment.held_at = now
+        audit.record(session, who, "held AutoPay", "contact", payer_id, now)
+    enrolment.held_reason = reason.strip()[:REASON_CHARS_MAX] or enrolment.held_reason
+
+
+def release(session: Session, who: Actor, payer_id: int, now: datetime) -> None:
+    """Let the nights charge a payer again. Safe to repeat.
+
+    Raises:
+        NotFoundError: the payer is not in AutoPay.
+    """
+    enrolment = live_for(session, payer_id)
+    if enrolment.held_at is not None:
+        enrolment.held_at, enrolment.held_reason = None, ""
+        audit.record(session, who, "released AutoPay", "contact", payer_id, now)
+
+
+def live(session: Session, payer_id: int) -> AutoPayEnrolment | None:
+    """Return a payer's enrolment that has not ended."""
+    return session.scalar(
+        select(AutoPayEnrolment).where(AutoPayEnrolment.contact_id == payer_id, AutoPayEnrolment.ended_at.is_(None))
+    )
+
+
+def live_for(session: Session, payer_id: int) -> AutoPayEnrolment:
+    """Load a payer's enrolment that has not ended.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    enrolment = live(session, payer_id)
+    if enrolment is None:
+        raise NotFoundError("enrolment")
+    return enrolment
+
+
+def after_charge(session: Session, payer_id: int, verdict: Verdict, message: str, now: datetime) -> None:
+    """Draw what follows from a night's charge: soft declines are counted, a hard one ends it, a bank's question holds it."""
+    enrolment = live(session, payer_id)
+    if enrolment is None:
+        return
+    if verdict is Verdict.SUCCEEDED:
+        enrolment.soft_declines = 0
+    elif verdict is Verdict.SOFT:
+        enrolment.soft_declines += 1
+        if enrolment.soft_declines >= SOFT_DECLINES_MAX:
+            leave(session, CLOCK, payer_id, now, reason=f"Declined {SOFT_DECLINES_MAX} nights running. {message}")
+    elif verdict is Verdict.HARD:
+        leave(session, CLOCK, payer_id, now, reason=f"The card cannot be charged any more. {message}")
+    elif verdict is Verdict.NEEDS_CLIENT:
+        # Never tried again blindly: the bank would refuse, and count it against the practice.
+        hold(session, CLOCK, payer_id, now, reason="The bank asks the cardholder to confirm; ask for another way to pay.")
