@@ -7,6 +7,7 @@ from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask, current_app
+from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from clinic.kernel.database import db
@@ -51,6 +52,12 @@ def unfitness() -> str | None:
     if lacking:
         return f"guards are missing from the database: {', '.join(lacking)}. Run `flask db upgrade` to make them anew."
     return None
+
+
+def is_empty() -> bool:
+    """Say whether the database has no practice table yet."""
+    with db.engine.connect() as connection:
+        return not inspect(connection).has_table("practice")
 
 
 def revisions() -> list[str]:

@@ -1,7 +1,8 @@
 """The stage: a fresh database per test on SQLite and on PostgreSQL, the cast on it, and browsers that sign in.
 
 Domain tests take `session` (an open writing door) and `cast`. View tests take `client`, or `as_("fay")` for someone
-signed in, and look at rows through `rows()`. Never take `session` and a client in one test: two writers would wait for each other.
+signed in, and look at rows through `rows()`. Never take `session` and a client in one test: two writers would wait for
+each other.
 """
 
 import os
@@ -95,6 +96,17 @@ def app(config: Config, tmp_path: Path) -> Iterator[Flask]:
     yield app
     with app.app_context():
         db.engine.dispose()
+
+
+@pytest.fixture
+def empty_app(app: Flask, database: tuple[str, Cast]) -> Flask:
+    """Start the application on tables without a row: no practice yet. Never together with `cast` or `as_`."""
+    with app.app_context(), db.engine.begin() as connection:
+        guards.remove(connection)
+        db.metadata.drop_all(connection)
+        db.metadata.create_all(connection)
+        guards.install(connection)
+    return app
 
 
 @pytest.fixture

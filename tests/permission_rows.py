@@ -53,5 +53,10 @@ AUTH = [
     Row("auth.sign_out", "POST", "/sign-out", STAFF),
 ]
 HEALTH = [Row("health.healthz", "GET", "/healthz", EVERYONE)]
+SETUP = [
+    # The cast has a practice, so everyone gets 404: whoever they are.
+    Row("setup.setup", "GET", "/setup", EVERYONE),
+    Row("setup.setup", "POST", "/setup", EVERYONE),
+]
 
-ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *HEALTH]
+ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *HEALTH, *SETUP]

@@ -2,11 +2,12 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from clinic.kernel.errors import RefusalError
 
 MINUTES_PER_DAY = 24 * 60
+AREAS = frozenset({"Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"})
 
 
 class MissingTimeError(RefusalError):
@@ -29,6 +30,12 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise RefusalError("Choose a time zone from the list.", field="timezone") from error
+
+
+@lru_cache(maxsize=1)
+def zone_names() -> list[str]:
+    """List the time zones a practice may be in, as "Area/City", and UTC."""
+    return [*sorted(name for name in available_timezones() if name.partition("/")[0] in AREAS and "/" in name), "UTC"]
 
 
 def local(instant: datetime, timezone: str) -> datetime:

@@ -43,6 +43,14 @@ def automatic(folder: Path, engine: Engine, word: str, now: datetime) -> Path:
     return folder / "backups" / f"{_stamp(now)}-{word}.{ending}"
 
 
+def beside(folder: Path, engine: Engine, now: datetime) -> Path:
+    """Return where a restore keeps the database it replaces: beside it, or with the backups when a server holds it."""
+    if engine.dialect.name != "sqlite":
+        return automatic(folder, engine, "before-restore", now)
+    database = Path(str(engine.url.database))
+    return database.with_name(f"{database.stem}-before-restore-{_stamp(now)}{database.suffix}")
+
+
 def save(engine: Engine, target: Path) -> None:
     """Write a consistent copy, whatever is being written meanwhile; the file appears whole, readable by its owner alone.
 
@@ -79,9 +87,12 @@ def restore(engine: Engine, source: Path, now: datetime, *, revisions: Sequence[
     if kept.exists():
         raise BackupError(f"{kept} exists already. Try again.")
     engine.dispose()
-    if engine.dialect.name == "sqlite":
-        return _restore_sqlite(Path(str(engine.url.database)), source, now, revisions=revisions, kept=kept)
-    return _restore_postgresql(engine, source, now, revisions=revisions, kept=kept)
+    try:
+        if engine.dialect.name == "sqlite":
+            return _restore_sqlite(Path(str(engine.url.database)), source, now, revisions=revisions, kept=kept)
+        return _restore_postgresql(engine, source, now, revisions=revisions, kept=kept)
+    except OSError as error:
+        raise BackupError(f"The copy could not be put in place: {error}.") from error
 
 
 def _stamp(now: datetime) -> str:
@@ -146,8 +157,9 @@ def _restore_sqlite(database: Path, source: Path, now: datetime, *, revisions: S
         found = _mark_sqlite(part, now, revisions)
         if database.exists():
             _close_sqlite(database)
-            database.rename(kept)
-        _keep(part, database)
+            database.chmod(0o600)
+            os.link(database, kept)
+        _keep(part, database)  # replaces it in one step: whenever this stops, one of the two is there whole
     finally:
         for leftover in (part, part.with_name(f"{part.name}-wal"), part.with_name(f"{part.name}-shm")):
             leftover.unlink(missing_ok=True)

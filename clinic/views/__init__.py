@@ -13,6 +13,7 @@ BLUEPRINTS = (
     "auth",
     "calendar",
     "health",
+    "setup",
 )
 
 
