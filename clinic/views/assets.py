@@ -1,17 +1,20 @@
 """Static files under hashed names: fetched once, kept for a year."""
 
+import gzip
 import hashlib
 import mimetypes
 from functools import cache
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response, abort, url_for
+import brotli
+from flask import Blueprint, Flask, Response, abort, request, url_for
 
 from clinic.views.access import public
 
 bp = Blueprint("assets", __name__)
 FOLDER = Path(__file__).parent.parent / "static"
 DIGEST_CHARS = 10
+TEXTS = (".css", ".js", ".txt")
 
 
 def register(app: Flask) -> None:
@@ -34,7 +37,14 @@ def static_file(digest: str, name: str) -> Response:
         abort(404)
     if current != digest:
         abort(404)
-    response = Response(content, mimetype=mimetypes.guess_type(name)[0])
+    mimetype = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    encoding = (
+        request.accept_encodings.best_match(["br", "gzip", "identity"], "identity") if name.endswith(TEXTS) else "identity"
+    )
+    response = Response(content if encoding == "identity" else _pressed(name, encoding), mimetype=mimetype)
+    if encoding != "identity":
+        response.headers["Content-Encoding"] = encoding
+    response.vary.add("Accept-Encoding")
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response
 
@@ -46,3 +56,10 @@ def _read(name: str) -> tuple[str, bytes]:
         raise FileNotFoundError(name)
     content = path.read_bytes()
     return hashlib.sha256(content).hexdigest()[:DIGEST_CHARS], content
+
+
+@cache
+def _pressed(name: str, encoding: str) -> bytes:
+    # Once per process, so as small as it goes: the answer is kept for a year.
+    content = _read(name)[1]
+    return brotli.compress(content, quality=11) if encoding == "br" else gzip.compress(content, 9, mtime=0)

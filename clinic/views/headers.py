@@ -3,15 +3,27 @@
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, current_app, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 from clinic.config import Config
 
 CHECKOUT = "https://checkout.stripe.com"
 YEAR_SECONDS = 31_536_000
+STATIC = "assets.static_file"
+
+
+class _Cookies(SecureCookieSessionInterface):
+    """Leave static files without a cookie, so that a new sign-in does not fetch them again."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Write the cookie unless the answer is a static file."""
+        if request.endpoint != STATIC:
+            super().save_session(app, session, response)
 
 
 def register(app: Flask) -> None:
     """Bind the headers and the refusal of NUL bytes."""
+    app.session_interface = _Cookies()
     config: Config = app.config["CLINIC"]
     origin = _origin(config.STRIPE_API_BASE) if config.STRIPE_API_BASE else CHECKOUT
     policy = "; ".join(
@@ -41,7 +53,8 @@ def register(app: Flask) -> None:
         headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
         if config.is_https:
             headers.setdefault("Strict-Transport-Security", f"max-age={YEAR_SECONDS}")
-        response.vary.add("HX-Request")
+        if request.endpoint != STATIC:
+            response.vary.add("HX-Request")
         if "Cache-Control" not in headers:
             headers["Cache-Control"] = "no-store"
         return response
