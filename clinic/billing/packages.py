@@ -27,9 +27,8 @@ from clinic.models.billing import (
     Share,
 )
 from clinic.models.calendar import Attendee, Item, Status
-from clinic.models.people import Client, ClientContact
 from clinic.models.practice import Location, Practitioner
-from clinic.people import clients
+from clinic.people import clients, contacts
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
@@ -285,12 +284,6 @@ def _check_sale(session: Session, who: Actor, package: Package, sale: Sale, now:
         raise RefusalError("Choose a client.", field="client")
     for client_id in sale.client_ids:
         clients.client_for(session, who, client_id)
-    if sale.payer_id not in payer_ids(session, sale.client_ids):
+    payers = {payer.contact_id for client_id in sale.client_ids for payer in contacts.payers_of(session, client_id)}
+    if sale.payer_id not in payers:
         raise RefusalError("Choose the client or a contact linked to the client.", field="payer")
-
-
-def payer_ids(session: Session, client_ids: Collection[int]) -> set[int]:
-    """Return whom a package of these clients may be billed to: themselves, their default payers, contacts linked to them."""
-    own = session.execute(select(Client.contact_id, Client.default_payer_id).where(Client.id.in_(client_ids))).tuples()
-    linked = session.scalars(select(ClientContact.contact_id).where(ClientContact.client_id.in_(client_ids)))
-    return {each for pair in own for each in pair} | set(linked)

@@ -1,0 +1,362 @@
+"""Edit Invoice Line: book, move and unlink the appointment of one line of a sold package (rulebook 3.3, 3.6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from clinic.calendar import availability, booking, linking, statuses, types
+from clinic.kernel import clock, locales
+from clinic.kernel.clock import MissingTimeError
+from clinic.kernel.errors import NotFoundError, RefusalError
+from clinic.models.billing import Invoice, InvoiceLine, PackageClient, PackageSale, Share
+from clinic.models.calendar import AppointmentType, Attendee, Item, Status
+from clinic.models.people import Client
+from clinic.models.practice import Location, Practitioner, Room
+from clinic.practice import settings
+from clinic.practice.permissions import Actor, Permission
+
+MODE_WORDS = {"in_person": "in person", "phone": "by phone", "video": "by video"}
+
+
+@dataclass(frozen=True)
+class LineEdit:
+    """Hold what the pop-up sends. `add_appointment`: True is Yes, False is Unassigned, None neither."""
+
+    date: date | None
+    add_appointment: bool | None = None
+    time: time | None = None
+    minutes: int | None = None
+    type_id: int | None = None
+    client_id: int | None = None
+    room_id: int | None = None
+    removes: bool = False
+    cancels_too: bool = False
+    overrides_warnings: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Be one thing to choose from a list."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class LineView:
+    """Hold the line as the pop-up opens on it. Empty lists are not asked for."""
+
+    id: int
+    number: int
+    invoice_id: int
+    sale_id: int
+    words: str
+    amount_cents: int
+    given: str  # "Pat Oyelaran, Harbour Street, in person"
+    session_date: date | None
+    is_product: bool
+    starts_at: datetime | None  # of the linked appointment
+    client_name: str
+    minutes: int
+    is_duration_locked: bool
+    types: tuple[Choice, ...]
+    rooms: tuple[Choice, ...]
+    clients: tuple[Choice, ...]
+    may_cancel: bool
+
+    @property
+    def is_linked(self) -> bool:
+        """Say whether an appointment stands on the line."""
+        return self.starts_at is not None
+
+
+@dataclass(frozen=True)
+class FreeTime:
+    """Be a free start on the practice's wall clock: what the button sends and what it says."""
+
+    value: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Answer Check Availability: free, or in words what is in the way and the nearest free times."""
+
+    is_free: bool
+    when: str
+    why: str = ""
+    nearest: tuple[FreeTime, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def opened(session: Session, who: Actor, invoice_id: int, line_id: int) -> LineView:
+    """Return what the pop-up shows of a line.
+
+    Raises:
+        NotFoundError: the line is not there, not of that invoice, not of a sold package, or not theirs.
+    """
+    line, sale = _line(session, who, invoice_id, line_id)
+    linked = _linked(session, line)
+    kinds = [linked[1].type] if linked and linked[1].type else _types(session, who, sale, line)
+    people = _clients(session, sale)
+    modes = types.modes_of(kinds[0]) if kinds else ()
+    given = [session.get_one(Practitioner, sale.practitioner_id).name, session.get_one(Location, sale.location_id).name]
+    minutes = linked[1].ends_at - linked[1].starts_at if linked else timedelta(minutes=_usual_minutes(kinds, line))
+    return LineView(
+        id=line.id, number=line.position, invoice_id=invoice_id, sale_id=sale.id, amount_cents=line.total_cents,
+        words=f"{line.code} {line.description}".strip(),
+        given=", ".join([*given, *(MODE_WORDS[mode] for mode in modes[:1])]),
+        session_date=line.session_date, is_product=line.minutes is None, starts_at=linked[1].starts_at if linked else None,
+        client_name=linked[0].client.name if linked else people[0].name,
+        minutes=int(minutes.total_seconds()) // 60,
+        is_duration_locked=linked is not None or (len(kinds) == 1 and not kinds[0].is_duration_flexible),
+        types=tuple(Choice(kind.id, kind.name) for kind in kinds) if len(kinds) > 1 else (),
+        rooms=_rooms(session, sale) if not linked and any(kind.requires_room for kind in kinds) else (),
+        clients=tuple(Choice(person.id, person.name) for person in people) if len(people) > 1 and not linked else (),
+        may_cancel=linked is not None and who.may(Permission.BOOK),
+    )  # fmt: skip
+
+
+def check(session: Session, who: Actor, invoice_id: int, line_id: int, edit: LineEdit, now: datetime) -> Availability:
+    """Say whether the time is free for the line's appointment, or what clashes and which free times are nearest.
+
+    Raises:
+        RefusalError: date or time is missing, or the duration is locked.
+    """
+    line, sale = _line(session, who, invoice_id, line_id)
+    linked = _linked(session, line)
+    minutes, starts_at = _span(session, who, sale, line, edit, linked)
+    ends_at = starts_at + timedelta(minutes=minutes)
+    room_id = linked[1].room_id if linked else edit.room_id
+    found = availability.clash(
+        session, practitioner_id=sale.practitioner_id, room_id=room_id, starts_at=starts_at, ends_at=ends_at,
+        besides_item_id=linked[1].id if linked else None,
+    )  # fmt: skip
+    house = settings.house(session)
+    begins, ends = (clock.local(moment, house.timezone) for moment in (starts_at, ends_at))
+    is_same_half = (begins.hour < 12) == (ends.hour < 12)
+    when = f"{locales.wall_time(begins, house.locale, marked=not is_same_half)}–{locales.wall_time(ends, house.locale)}"
+    assert edit.date is not None
+    if found is None:
+        warned = availability.warnings(
+            session, practitioner_id=sale.practitioner_id, location_id=sale.location_id, starts_at=starts_at, ends_at=ends_at
+        )
+        return Availability(is_free=True, when=when, warnings=tuple(warned))
+    nearest = availability.nearest_free(
+        session, practitioner_id=sale.practitioner_id, location_id=sale.location_id, room_id=room_id, day=edit.date,
+        minutes=minutes, around=starts_at, now=now,
+    )  # fmt: skip
+    why = availability.refuse_clash(found, who, house).message
+    return Availability(is_free=False, when=when, why=why, nearest=tuple(_free_time(at, edit.date, house) for at in nearest))
+
+
+def save(session: Session, who: Actor, invoice_id: int, line_id: int, edit: LineEdit, now: datetime) -> None:
+    """Do what the pop-up asks: unlink, then book, move, date or clear. Must run inside `writing()`.
+
+    Raises:
+        RefusalError: something is missing, locked or does not fit the package.
+        ClashError: the time was taken meanwhile.
+    """
+    line, sale = _line(session, who, invoice_id, line_id)
+    _check_issued(session, line, sale)
+    linked = _linked(session, line)
+    if linked and (edit.removes or edit.add_appointment is False):
+        _remove(session, who, line, linked, edit, now)
+        linked, edit = None, replace(edit, add_appointment=edit.add_appointment if edit.add_appointment is False else None)
+        if edit.add_appointment is None:
+            return
+    if linked:
+        _move(session, who, sale, line, edit, linked, now)
+    elif edit.add_appointment:
+        _book(session, who, sale, line, edit, now)
+    elif edit.add_appointment is None and edit.time is not None:
+        raise RefusalError("Choose Yes to book this appointment, or Unassigned.", field="add_appointment")
+    else:
+        line.session_date = None if edit.add_appointment is False else edit.date
+    session.flush()
+
+
+def _book(session: Session, who: Actor, sale: PackageSale, line: InvoiceLine, edit: LineEdit, now: datetime) -> None:
+    if line.minutes is None:
+        raise RefusalError("This line is a product: it has no appointment.", field="add_appointment")
+    minutes, starts_at = _span(session, who, sale, line, edit, None)
+    kind = _type(session, who, sale, line, edit)
+    client_id = _client_id(session, sale, edit)
+    if kind.requires_room and edit.room_id not in {room.id for room in _rooms(session, sale)}:
+        raise RefusalError(f"{kind.name} needs a room. Choose one.", field="room_id")
+    modes = types.modes_of(kind)
+    wanted = booking.Wanted(
+        type_id=kind.id, practitioner_id=sale.practitioner_id, starts_at=starts_at, minutes=minutes, client_id=client_id,
+        group_id=None, location_id=sale.location_id, room_id=edit.room_id, mode=modes[0] if modes else None,
+        fee_id=line.fee_id, fee_cents=None, payer_id=None, is_busy=True, notes="", uses_package=False,
+        overrides_warnings=edit.overrides_warnings,
+    )  # fmt: skip
+    try:
+        item = booking.book(session, who, wanted, now)
+    except RefusalError as refusal:
+        _at_time(refusal)
+        raise
+    attendee_id = session.scalar(select(Attendee.id).where(Attendee.item_id == item.id, Attendee.client_id == client_id))
+    assert attendee_id is not None
+    linking.link(session, who, line.id, attendee_id, now)
+
+
+def _move(
+    session: Session,
+    who: Actor,
+    sale: PackageSale,
+    line: InvoiceLine,
+    edit: LineEdit,
+    linked: tuple[Attendee, Item],
+    now: datetime,
+) -> None:
+    item = linked[1]
+    if edit.time is None:
+        edit = replace(edit, time=clock.local(item.starts_at, settings.house(session).timezone).time())
+    _minutes, starts_at = _span(session, who, sale, line, edit, linked)
+    if starts_at == item.starts_at:
+        return
+    try:
+        booking.move(
+            session,
+            who,
+            item.id,
+            booking.Move(starts_at=starts_at, overrides_warnings=edit.overrides_warnings),
+            now,
+            version=item.version,
+        )
+    except RefusalError as refusal:
+        _at_time(refusal)
+        raise
+
+
+def _remove(
+    session: Session, who: Actor, line: InvoiceLine, linked: tuple[Attendee, Item], edit: LineEdit, now: datetime
+) -> None:
+    attendee, item = linked
+    linking.unlink(session, who, line.id, now)
+    if edit.add_appointment is False:
+        line.session_date = None
+    if edit.cancels_too:
+        who.must(Permission.BOOK)
+        statuses.set_status(
+            session, who, item.id, Status.CANCELLED_BY_PRACTICE, now, attendee_id=attendee.id,
+            reason="Cancelled from the package invoice",
+        )  # fmt: skip
+
+
+def _free_time(starts_at: datetime, asked: date, house: settings.House) -> FreeTime:
+    # On a full day the next days' times are offered, and said with their day.
+    there = clock.local(starts_at, house.timezone)
+    day = "" if there.date() == asked else f"{locales.day(there.date(), house.locale, weekday=True, year=False)}, "
+    return FreeTime(value=f"{there:%Y-%m-%dT%H:%M}", words=day + locales.wall_time(there, house.locale))
+
+
+def _line(session: Session, who: Actor, invoice_id: int, line_id: int) -> tuple[InvoiceLine, PackageSale]:
+    line, sale = linking.line_of_sale(session, who, line_id)
+    if line.invoice_id != invoice_id:
+        raise NotFoundError("package line")
+    return line, sale
+
+
+def _check_issued(session: Session, line: InvoiceLine, sale: PackageSale) -> None:
+    invoice = session.get_one(Invoice, sale.invoice_id)
+    if invoice.issued_at is None:
+        raise RefusalError("This invoice is a draft. Issue it, then its sessions can be booked.")
+    if line.released_at is not None:
+        raise RefusalError("This line was credited: its session can no longer be booked.")
+
+
+def _linked(session: Session, line: InvoiceLine) -> tuple[Attendee, Item] | None:
+    if line.share_id is None:
+        return None
+    options = (joinedload(Attendee.client), joinedload(Attendee.item).joinedload(Item.type))
+    share = select(Share.attendee_id).where(Share.id == line.share_id).scalar_subquery()
+    attendee = session.scalars(select(Attendee).where(Attendee.id == share).options(*options)).one()
+    return attendee, attendee.item
+
+
+def _span(
+    session: Session,
+    who: Actor,
+    sale: PackageSale,
+    line: InvoiceLine,
+    edit: LineEdit,
+    linked: tuple[Attendee, Item] | None,
+) -> tuple[int, datetime]:
+    """Return minutes and start, or say which field is missing or does not fit."""
+    if edit.date is None:
+        raise RefusalError("Enter the appointment's date.", field="date")
+    if sale.expires_date is not None and edit.date > sale.expires_date:
+        good = locales.day(sale.expires_date, settings.house(session).locale)
+        raise RefusalError(f"This package is good through {good}.", field="date")
+    if edit.time is None:
+        raise RefusalError("Enter the appointment's time.", field="time")
+    if linked:
+        minutes = int((linked[1].ends_at - linked[1].starts_at).total_seconds()) // 60
+        is_locked = True
+    else:
+        kind = _type(session, who, sale, line, edit)
+        minutes, is_locked = _usual_minutes([kind], line), not kind.is_duration_flexible
+    if is_locked and edit.minutes not in (None, minutes):
+        raise RefusalError(f"The duration is locked at {minutes} minutes.", field="minutes")
+    try:
+        return edit.minutes or minutes, clock.instant_at(edit.date, edit.time, settings.house(session).timezone)
+    except MissingTimeError as refusal:
+        _at_time(refusal)
+        raise
+
+
+def _at_time(refusal: RefusalError) -> None:
+    # Elsewhere the field is called starts_at; in this pop-up it is the time.
+    if refusal.field == "starts_at":
+        refusal.field = "time"
+
+
+def _types(session: Session, who: Actor, sale: PackageSale, line: InvoiceLine) -> list[AppointmentType]:
+    if line.minutes is None or line.fee_id is None:
+        return []
+    bookable = types.bookable_types(session, who, sale.practitioner_id, with_activities=False)
+    return [kind for kind in bookable if kind.fee_id == line.fee_id]
+
+
+def _type(session: Session, who: Actor, sale: PackageSale, line: InvoiceLine, edit: LineEdit) -> AppointmentType:
+    kinds = _types(session, who, sale, line)
+    if not kinds:
+        raise RefusalError("No appointment type has this fee. Give it to one under Calendar Settings, Appointment Types.")
+    if len(kinds) == 1:
+        return kinds[0]
+    chosen = next((kind for kind in kinds if kind.id == edit.type_id), None)
+    if chosen is None:
+        raise RefusalError("Choose the appointment type.", field="type_id")
+    return chosen
+
+
+def _client_id(session: Session, sale: PackageSale, edit: LineEdit) -> int:
+    people = _clients(session, sale)
+    if len(people) == 1:
+        return people[0].id
+    if edit.client_id not in {person.id for person in people}:
+        raise RefusalError("Choose the client this session is for.", field="client_id")
+    assert edit.client_id is not None
+    return edit.client_id
+
+
+def _clients(session: Session, sale: PackageSale) -> Sequence[Client]:
+    query = select(Client).join(PackageClient, PackageClient.client_id == Client.id)
+    return session.scalars(query.where(PackageClient.sale_id == sale.id).order_by(Client.sort_name, Client.id)).all()
+
+
+def _rooms(session: Session, sale: PackageSale) -> tuple[Choice, ...]:
+    query = select(Room).where(Room.location_id == sale.location_id, ~Room.is_archived).order_by(Room.name, Room.id)
+    return tuple(Choice(room.id, room.name) for room in session.scalars(query))
+
+
+def _usual_minutes(kinds: Sequence[AppointmentType], line: InvoiceLine) -> int:
+    # A locked type holds its own length; otherwise the fee's, as copied onto the line, is usual.
+    if kinds and not kinds[0].is_duration_flexible:
+        return kinds[0].duration_minutes
+    return line.minutes or 0

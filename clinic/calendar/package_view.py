@@ -1,0 +1,218 @@
+"""What the package part of an invoice shows: the counts, every line with its appointment, and the session ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from clinic.billing import ledger, packages
+from clinic.billing.packages import Counts
+from clinic.models.billing import InvoiceLine, PackageClient, PackageSale, SessionEntry, SessionEvent, Share
+from clinic.models.calendar import Attendee, Item, Status
+from clinic.models.people import Client
+from clinic.models.practice import Location, Practitioner, User
+from clinic.people import clients
+from clinic.practice import settings
+from clinic.practice.permissions import Actor, Permission
+
+SALES_MAX = 100
+_EVENT_WORDS = {
+    SessionEvent.BOUGHT: "Bought",
+    SessionEvent.BOOKED: "Booked",
+    SessionEvent.USED: "Used",
+    SessionEvent.RETURNED: "Returned",
+    SessionEvent.FORFEITED: "Forfeited",
+    SessionEvent.EXPIRED: "Expired",
+    SessionEvent.ADJUSTED: "Adjusted",
+}
+
+
+@dataclass(frozen=True)
+class LineView:
+    """Hold a line as the package part shows it. `state` is one word: Used, Booked, Missed, Unassigned, Expired, Product."""
+
+    id: int
+    number: int
+    words: str
+    amount_cents: int
+    session_date: date | None
+    state: str
+    starts_at: datetime | None = None
+    item_id: int | None = None
+    client_name: str = ""
+    may_edit: bool = False
+    is_held: bool = False  # used because its time has passed, though nobody said so
+
+
+@dataclass(frozen=True)
+class EntryView:
+    """Hold what was written in the session ledger at one moment: "Bought, lines 1–5"."""
+
+    at: datetime
+    what: str
+    lines: str
+    who: str
+    why: str
+
+
+@dataclass(frozen=True)
+class SaleView:
+    """Hold a sold package as its invoice shows it."""
+
+    id: int
+    invoice_id: int
+    name: str
+    clients: str
+    practitioner: str
+    location: str
+    counts: Counts
+    good_through: date | None
+    balance_cents: int
+    is_draft: bool
+    terms: str
+    lines: tuple[LineView, ...]
+    entries: tuple[EntryView, ...]
+
+
+@dataclass(frozen=True)
+class SaleRow:
+    """Hold a sold package as a list shows it."""
+
+    id: int
+    invoice_id: int
+    number: str | None
+    name: str
+    practitioner: str
+    location: str
+    good_through: date | None
+    counts: Counts
+    owed_cents: int
+
+
+def sale_for_invoice(session: Session, who: Actor, invoice_id: int, now: datetime) -> SaleView | None:
+    """Return the package sold on an invoice; None when it sells none or is not theirs."""
+    found = session.execute(
+        select(PackageSale, Practitioner.name, Location.name)
+        .join(Practitioner, Practitioner.id == PackageSale.practitioner_id)
+        .join(Location, Location.id == PackageSale.location_id)
+        .where(PackageSale.invoice_id == invoice_id)
+        .options(joinedload(PackageSale.invoice))
+    ).one_or_none()
+    if found is None or who.own_practitioner_id not in (None, found[0].practitioner_id):
+        return None
+    sale, practitioner, location = found
+    people = _clients(session, sale.id)
+    is_over = sale.expires_date is not None and sale.expires_date < settings.house(session).local_date(now)
+    can_edit = sale.invoice.issued_at is not None and who.may(Permission.LINK_PACKAGES)
+    lines = _lines(session, sale, now, is_over=is_over, can_edit=can_edit, is_shared=len(people) > 1)
+    entries = session.execute(
+        select(SessionEntry, User.name)
+        .outerjoin(User, User.id == SessionEntry.user_id)
+        .where(SessionEntry.sale_id == sale.id)
+        .order_by(SessionEntry.id)
+    ).tuples().all()  # fmt: skip
+    written = packages.tally(entry for entry, _user in entries)
+    held = sum(line.is_held for line in lines)
+    return SaleView(
+        id=sale.id, invoice_id=invoice_id, name=sale.name, clients=", ".join(people), practitioner=practitioner,
+        location=location, counts=written.at(held=held, is_over=is_over), good_through=sale.expires_date,
+        balance_cents=ledger.owed_cents(session, [invoice_id])[invoice_id], is_draft=sale.invoice.issued_at is None,
+        terms=sale.terms, lines=lines, entries=_entries(entries, {line.id: line.number for line in lines}),
+    )  # fmt: skip
+
+
+def sold_to(session: Session, who: Actor, client_id: int, now: datetime) -> list[SaleRow]:
+    """List the packages a client may use, newest first.
+
+    Raises:
+        NotFoundError: the client is not theirs.
+    """
+    clients.client_for(session, who, client_id)
+    query = (
+        select(PackageSale, Practitioner.name, Location.name)
+        .join(PackageClient, PackageClient.sale_id == PackageSale.id)
+        .join(Practitioner, Practitioner.id == PackageSale.practitioner_id)
+        .join(Location, Location.id == PackageSale.location_id)
+        .where(PackageClient.client_id == client_id)
+        .options(joinedload(PackageSale.invoice))
+        .order_by(PackageSale.id.desc())
+        .limit(SALES_MAX)
+    )
+    if who.own_practitioner_id is not None:
+        query = query.where(PackageSale.practitioner_id == who.own_practitioner_id)
+    found = session.execute(query).all()
+    counted = packages.counts(session, [sale.id for sale, _name, _place in found], now)
+    owed = ledger.owed_cents(session, [sale.invoice_id for sale, _name, _place in found])
+    return [
+        SaleRow(
+            id=sale.id, invoice_id=sale.invoice_id, number=sale.invoice.number, name=sale.name, practitioner=name,
+            location=place, good_through=sale.expires_date, counts=counted[sale.id], owed_cents=owed[sale.invoice_id],
+        )
+        for sale, name, place in found
+    ]  # fmt: skip
+
+
+def _clients(session: Session, sale_id: int) -> list[str]:
+    query = select(Client).join(PackageClient, PackageClient.client_id == Client.id).where(PackageClient.sale_id == sale_id)
+    return [client.name for client in session.scalars(query.order_by(Client.sort_name, Client.id))]
+
+
+def _lines(
+    session: Session, sale: PackageSale, now: datetime, *, is_over: bool, can_edit: bool, is_shared: bool
+) -> tuple[LineView, ...]:
+    rows = session.execute(
+        select(InvoiceLine, Attendee, Item, Client)
+        .outerjoin(Share, Share.id == InvoiceLine.share_id)
+        .outerjoin(Attendee, Attendee.id == Share.attendee_id)
+        .outerjoin(Item, Item.id == Attendee.item_id)
+        .outerjoin(Client, Client.id == Attendee.client_id)
+        .where(InvoiceLine.invoice_id == sale.invoice_id)
+        .order_by(InvoiceLine.position)
+    ).all()
+    counts_past = settings.practice(session).past_booked_is_attended
+    return tuple(
+        LineView(
+            id=line.id, number=line.position, words=f"{line.code} {line.description}".strip(), amount_cents=line.total_cents,
+            session_date=line.session_date, state=_state(line, attendee, item, now, is_over=is_over, counts_past=counts_past),
+            starts_at=item.starts_at if item else None, item_id=item.id if item else None,
+            client_name=client.name if client and is_shared else "",
+            may_edit=can_edit and line.released_at is None, is_held=_is_held(line, attendee, item, now) and counts_past,
+        )
+        for line, attendee, item, client in rows
+    )  # fmt: skip
+
+
+def _state(
+    line: InvoiceLine, attendee: Attendee | None, item: Item | None, now: datetime, *, is_over: bool, counts_past: bool
+) -> str:
+    if line.released_at is not None:
+        return "Credited"
+    if line.minutes is None:
+        return "Product"
+    if attendee is None or item is None:
+        return "Expired" if is_over else "Unassigned"
+    if attendee.status is Status.ATTENDED:
+        return "Used"
+    if attendee.status in (Status.BOOKED, Status.ARRIVED):
+        return "Used" if counts_past and item.ends_at <= now else "Booked"
+    return "Missed"
+
+
+def _is_held(line: InvoiceLine, attendee: Attendee | None, item: Item | None, now: datetime) -> bool:
+    is_over = item is not None and item.ends_at <= now and line.released_at is None
+    return is_over and attendee is not None and attendee.status in (Status.BOOKED, Status.ARRIVED)
+
+
+def _entries(rows: Sequence[tuple[SessionEntry, str | None]], number_of: dict[int, int]) -> tuple[EntryView, ...]:
+    # What one deed wrote for several lines is told once: "Bought, lines 1–5". The newest comes first.
+    told = []
+    for _key, same in groupby(rows, key=lambda row: (row[0].at, row[0].event, row[0].user_id, row[0].reason)):
+        group = list(same)
+        entry, user = group[0]
+        numbers = sorted(number_of.get(each.line_id or 0, 0) for each, _user in group)
+        lines = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}–{numbers[-1]}"
+        told.append(EntryView(entry.at, _EVENT_WORDS[entry.event], lines, user or "By the clock", entry.reason))
+    return tuple(reversed(told))
