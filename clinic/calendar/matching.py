@@ -125,7 +125,7 @@ def _sold(session: Session, client_id: int, fee_id: int) -> list[_Sold]:
     having = _lines(client_id, fee_id).with_only_columns(PackageSale.id).distinct()
     sales = session.scalars(select(PackageSale).where(PackageSale.id.in_(having)).order_by(PackageSale.id)).all()
     open_query = _open_lines(client_id, fee_id).with_only_columns(PackageSale.id, func.count()).group_by(PackageSale.id)
-    open_of = dict(session.execute(open_query).tuples().all())
+    open_of = dict(session.execute(open_query).all())
     return [_Sold(sale, open_of.get(sale.id, 0)) for sale in sales]
 
 

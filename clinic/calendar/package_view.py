@@ -113,7 +113,7 @@ def sale_for_invoice(session: Session, who: Actor, invoice_id: int, now: datetim
         .outerjoin(User, User.id == SessionEntry.user_id)
         .where(SessionEntry.sale_id == sale.id)
         .order_by(SessionEntry.id)
-    ).tuples().all()  # fmt: skip
+    ).all()  # fmt: skip
     written = packages.tally(entry for entry, _user in entries)
     held = sum(line.is_held for line in lines)
     return SaleView(
