@@ -155,7 +155,7 @@ def add(session: Session, who: Actor, details: Details, now: datetime, *, is_new
     Raises:
         RefusalError: a field does not hold, or a client with this name and birth date is there already.
     """
-    _check(session, who, details, now, kept_practitioner_id=None)
+    _check(session, who, details, now, is_kept=False)
     same = [] if is_new else twins(session, who, details)
     if same:
         raise RefusalError("A client with this name is here already. Open them, or add this one anyway.", field="is_new")
@@ -189,7 +189,7 @@ def edit(session: Session, who: Actor, client_id: int, details: Details, now: da
     client = client_for(session, who, client_id)
     if client.version != version:
         raise ClashError("Someone else changed this client since you opened the form. Compare, then save again.")
-    _check(session, who, details, now, kept_practitioner_id=client.practitioner_id)
+    _check(session, who, details, now, is_kept=details.practitioner_id == client.practitioner_id)
     before = profile(session, who, client_id).details
     client.first_name, client.last_name, client.sort_name = details.first_name, details.last_name, details.sort_name
     client.birth_date, client.practitioner_id, client.notes = details.birth_date, details.practitioner_id, details.notes
@@ -263,7 +263,7 @@ def practitioners(session: Session, who: Actor, *, besides: int | None = None) -
     return [(row.id, row.name) for row in session.execute(query.order_by(Practitioner.name, Practitioner.id))]
 
 
-def _check(session: Session, who: Actor, details: Details, now: datetime, *, kept_practitioner_id: int | None) -> None:
+def _check(session: Session, who: Actor, details: Details, now: datetime, *, is_kept: bool) -> None:
     if not details.first_name:
         raise RefusalError("Enter first name.", field="first_name")
     for field in ("first_name", "last_name"):
@@ -275,7 +275,7 @@ def _check(session: Session, who: Actor, details: Details, now: datetime, *, kep
     if born is not None and born > settings.house(session).local_date(now):
         raise RefusalError("This day is still to come.", field="birth_date")
     wanted = details.practitioner_id
-    if wanted == kept_practitioner_id and wanted is not None:
+    if is_kept:
         return
     own = who.own_practitioner_id
     if own is not None and wanted != own:

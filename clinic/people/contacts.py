@@ -210,16 +210,9 @@ def linked_to(session: Session, who: Actor, client_id: int) -> list[Linked]:
     return _linked(session, client_id)
 
 
-def link_for(session: Session, who: Actor, client_id: int, contact_id: int) -> Linked:
-    """Return one contact of a client.
-
-    Raises:
-        NotFoundError: the client is not theirs, or the contact is not linked.
-    """
-    for linked in linked_to(session, who, client_id):
-        if linked.contact_id == contact_id:
-            return linked
-    raise NotFoundError("link")
+def found_link(session: Session, who: Actor, client_id: int, contact_id: int) -> Linked | None:
+    """Return what a contact is to a client, or None when they are not linked."""
+    return next((linked for linked in linked_to(session, who, client_id) if linked.contact_id == contact_id), None)
 
 
 def is_organisation_or_referrer(session: Session, contact_id: int, *, client_id: int | None = None) -> bool:

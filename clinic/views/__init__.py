@@ -12,8 +12,16 @@ BLUEPRINTS = (
     "assets",
     "auth",
     "calendar",
+    "clients",
+    "contacts",
+    "fees",
+    "groups",
     "health",
+    "places",
+    "practitioners",
+    "settings",
     "setup",
+    "staff",
 )
 
 
