@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from clinic.models.people import ContactRole, GroupKind
+from clinic.models.practice import Role
+
 # First and last names, 20 for each of the three practitioners, in the order of the staff below.
 CLIENTS = (
     ("Juniper", "Aldous"), ("Caspian", "Thornbury"), ("Odalys", "Brandt"), ("Teodor", "Mbanefo"), ("Lark", "Osei-Dunmore"),
@@ -10,10 +13,11 @@ CLIENTS = (
     ("Marisol", "Eikeland"), ("Bertil", "Amankwah"), ("Sunniva", "Pell"), ("Żaneta", "Wróblewska"), ("Ірина", "Коваленко"),
     ("Tobias", "Quist"),
     ("Orla", "Pettibone"), ("Dag", "Wetherell"), ("Cleo", "Abernethy-Sow"), ("Rufus", "Ekström"), ("Maud", "Tregellas"),
-    ("Kit", "Oyelowo-Brandt"), ("Hester", "Vanterpool"), ("Bram", "Achebe-Lund"), ("Ottoline", "Farrow"), ("Jasper", "Nakagawa"),
+    ("Kit", "Oyelowo-Brandt"), ("Hester", "Vanterpool"), ("Bram", "Achebe-Lund"), ("Ottoline", "Farrow"),
+    ("Jasper", "Nakagawa"),
     ("Philippa", "Nakagawa-Hale"), ("Gwendolyn", "Ashdown"), ("Mateo", "Ferreira"), ("Ines", "Lindgren-Moss"),
-    ("Silas", "Okonjo-Reyes"), ("Agnes", "Thistlewood"), ("Corin", "Adeyemi-Frost"), ("Tove", "Marchetti"), ("Δήμητρα", "Παππά"),
-    ("Basil", "Underwood"),
+    ("Silas", "Okonjo-Reyes"), ("Agnes", "Thistlewood"), ("Corin", "Adeyemi-Frost"), ("Tove", "Marchetti"),
+    ("Δήμητρα", "Παππά"), ("Basil", "Underwood"),
     ("Romy", "Ferrante"), ("Ewan", "Lowe"), ("Freya", "Holloway"), ("Idris", "Caine"), ("Lucía", "Santamaría"),
     ("Percival", "Drake"), ("Saoirse", "Brennan"), ("Viggo", "Sandoval"), ("Amara", "Nwosu"), ("Leif", "Torvald"),
     ("Beatrix", "Kingsley"), ("Hugo", "Marlowe"), ("Nadia", "Rahimi"), ("Otis", "Penhaligon"), ("Clementine", "Ray"),
@@ -44,30 +48,30 @@ STAFF = (
           ("09:00", "10:00", "11:00", "13:00", "14:00", "15:00", "16:00"), "Therapy 50"),
     Staff("Piet Vandermolen", "Physiotherapist", "DPT", "PT-20931", "1245319599", 6, "Harbour Street", (0, 1, 2, 3, 5), (8, 16),
           ("08:00", "08:45", "09:30", "10:30", "11:15", "13:00", "13:45", "14:30"), "Physio 45"),
-    Staff("Rosalba Quist-Anderssen", "Family therapist", "LMFT", "MF-07755", "1356728910", 3, "Mill Lane", (2, 3, 4, 5, 6), (10, 18),
+    Staff("Olive Hartmann", "Family therapist", "LMFT", "MF-07755", "1356728910", 3, "Mill Lane", (2, 3, 4, 5, 6), (10, 18),
           ("10:00", "11:00", "12:00", "14:00", "15:00", "16:00", "17:00"), "Therapy 50"),
 )  # fmt: skip
 
-# Name, e-mail and role word of those who sign in; the practitioner is the first of the staff.
+# Name, e-mail and role of those who sign in; the owner gives sessions too.
+OWNER = ("Olive Hartmann", "owner@demo.example")
 ACCOUNTS = (
-    ("Olive Hartmann", "owner@demo.example", "owner"),
-    ("Franka Desai", "frontdesk@demo.example", "front_desk"),
-    ("Tamsin Oyelaran", "practitioner@demo.example", "practitioner"),
-    ("Bill Ekwueme", "biller@demo.example", "biller"),
+    ("Tamsin Oyelaran", "practitioner@demo.example", Role.PRACTITIONER),
+    ("Franka Desai", "frontdesk@demo.example", Role.FRONT_DESK),
+    ("Bill Ekwueme", "biller@demo.example", Role.BILLER),
 )
 PASSWORD = "clinic-demo-2026"  # noqa: S105 - a demo is open to whoever starts it
 
 # Name, role, reference, and the index of the clients they pay or send.
 ORGANISATIONS = (
-    ("Pellworth Occupational Health and Return-to-Work Services", "referrer", "Claim PW-55810", (11, 15, 3)),
-    ("Northgate Mutual", "insurer", "Policy NM-2201", (20, 24, 28)),
-    ("Brightwater School", "referrer", "Pupil support 4/26", (42, 46)),
+    ("Pellworth Occupational Health and Return-to-Work Services", ContactRole.REFERRER, "Claim PW-55810", (11, 15, 3)),
+    ("Northgate Mutual", ContactRole.INSURER, "Policy NM-2201", (20, 24, 28)),
+    ("Brightwater School", ContactRole.REFERRER, "Pupil support 4/26", (42, 46)),
 )
 # Name, kind, members; the first pays.
 GROUPS = (
-    ("Ferrante and Lowe", "couple", (40, 41)),
-    ("The Nakagawa family", "family", (29, 30)),
-    ("Steady Ground", "therapy", (43, 44, 45, 47, 48, 49, 50, 51)),
+    ("Ferrante and Lowe", GroupKind.COUPLE, (40, 41)),
+    ("The Nakagawa family", GroupKind.FAMILY, (29, 30)),
+    ("Steady Ground", GroupKind.THERAPY, (43, 44, 45, 47, 48, 49, 50, 51)),
 )
 # AutoPay: the client's index and the processor's test card.
 AUTOPAY = (
