@@ -58,5 +58,71 @@ SETUP = [
     Row("setup.setup", "GET", "/setup", EVERYONE),
     Row("setup.setup", "POST", "/setup", EVERYONE),
 ]
+FEES = [
+    Row("fees.index", "GET", "/settings/fees/", OWNER),
+    Row("fees.add", "GET", "/settings/fees/new", OWNER),
+    Row("fees.add", "POST", "/settings/fees/new", OWNER),
+    Row("fees.change", "GET", lambda cast: f"/settings/fees/{cast.therapy_fee_id}", OWNER),
+    Row("fees.change", "POST", lambda cast: f"/settings/fees/{cast.therapy_fee_id}", OWNER),
+    Row("fees.archive", "GET", "/settings/fees/999999/archive", OWNER),
+    Row("fees.archive", "POST", "/settings/fees/999999/archive", OWNER),
+    Row("fees.restore", "GET", "/settings/fees/999999/restore", OWNER),
+    Row("fees.restore", "POST", "/settings/fees/999999/restore", OWNER),
+]
+PLACES = [
+    Row("places.index", "GET", "/settings/places/", OWNER),
+    Row("places.add_location", "GET", "/settings/places/new", OWNER),
+    Row("places.add_location", "POST", "/settings/places/new", OWNER),
+    Row("places.change_location", "GET", lambda cast: f"/settings/places/{cast.harbour_id}", OWNER),
+    Row("places.change_location", "POST", lambda cast: f"/settings/places/{cast.harbour_id}", OWNER),
+    Row("places.archive_location", "GET", "/settings/places/999999/archive", OWNER),
+    Row("places.archive_location", "POST", "/settings/places/999999/archive", OWNER),
+    Row("places.restore_location", "GET", "/settings/places/999999/restore", OWNER),
+    Row("places.restore_location", "POST", "/settings/places/999999/restore", OWNER),
+    Row("places.add_room", "GET", lambda cast: f"/settings/places/{cast.harbour_id}/rooms/new", OWNER),
+    Row("places.add_room", "POST", lambda cast: f"/settings/places/{cast.harbour_id}/rooms/new", OWNER),
+    Row("places.rename_room", "GET", lambda cast: f"/settings/places/rooms/{cast.larch_id}", OWNER),
+    Row("places.rename_room", "POST", lambda cast: f"/settings/places/rooms/{cast.larch_id}", OWNER),
+    Row("places.archive_room", "GET", "/settings/places/rooms/999999/archive", OWNER),
+    Row("places.archive_room", "POST", "/settings/places/rooms/999999/archive", OWNER),
+    Row("places.restore_room", "GET", "/settings/places/rooms/999999/restore", OWNER),
+    Row("places.restore_room", "POST", "/settings/places/rooms/999999/restore", OWNER),
+]
+PRACTITIONERS = [
+    Row("practitioners.index", "GET", "/settings/practitioners/", OWNER),
+    Row("practitioners.add", "GET", "/settings/practitioners/new", OWNER),
+    Row("practitioners.add", "POST", "/settings/practitioners/new", OWNER),
+    Row("practitioners.change", "GET", lambda cast: f"/settings/practitioners/{cast.pat_id}", OWNER),
+    Row("practitioners.change", "POST", lambda cast: f"/settings/practitioners/{cast.pat_id}", OWNER),
+    Row("practitioners.archive", "GET", "/settings/practitioners/999999/archive", OWNER),
+    Row("practitioners.archive", "POST", "/settings/practitioners/999999/archive", OWNER),
+    Row("practitioners.restore", "GET", "/settings/practitioners/999999/restore", OWNER),
+    Row("practitioners.restore", "POST", "/settings/practitioners/999999/restore", OWNER),
+]
+SETTINGS = [
+    Row("settings.index", "GET", "/settings/", OWNER),
+    Row("settings.details", "GET", "/settings/details", OWNER),
+    Row("settings.details", "POST", "/settings/details", OWNER),
+    Row("settings.missed", "GET", "/settings/missed", OWNER),
+    Row("settings.missed", "POST", "/settings/missed", OWNER),
+    Row("settings.client_billing", "GET", "/settings/client-billing", OWNER),
+    Row("settings.documents", "GET", "/settings/client-billing/documents", OWNER),
+    Row("settings.documents", "POST", "/settings/client-billing/documents", OWNER),
+]
+USERS = [  # the blueprint `staff`; STAFF is everyone who works here
+    Row("staff.index", "GET", "/settings/users/", OWNER),
+    Row("staff.see_all", "GET", "/settings/users/see-all", OWNER),
+    Row("staff.see_all", "POST", "/settings/users/see-all", OWNER),
+    Row("staff.add", "GET", "/settings/users/new", OWNER),
+    Row("staff.add", "POST", "/settings/users/new", OWNER),
+    Row("staff.change", "GET", lambda cast: f"/settings/users/{cast.pat.user_id}", OWNER),
+    Row("staff.change", "POST", lambda cast: f"/settings/users/{cast.pat.user_id}", OWNER),
+    Row("staff.set_password", "GET", lambda cast: f"/settings/users/{cast.pat.user_id}/password", OWNER),
+    Row("staff.set_password", "POST", lambda cast: f"/settings/users/{cast.pat.user_id}/password", OWNER),
+    Row("staff.disable", "GET", "/settings/users/999999/disable", OWNER),
+    Row("staff.disable", "POST", "/settings/users/999999/disable", OWNER),
+    Row("staff.enable", "GET", "/settings/users/999999/enable", OWNER),
+    Row("staff.enable", "POST", "/settings/users/999999/enable", OWNER),
+]
 
-ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *HEALTH, *SETUP]
+ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *HEALTH, *SETUP, *FEES, *PLACES, *PRACTITIONERS, *SETTINGS, *USERS]

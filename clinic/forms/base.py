@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from wtforms import Field, Form, HiddenField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, Optional, StopValidation
+from wtforms.validators import DataRequired, Length, Optional, StopValidation
 from wtforms.widgets import TextInput
 
 from clinic.kernel import money
@@ -59,7 +59,8 @@ def stripped(value: str | None) -> str:
 
 def line(label: str, *, most: int = LINE_CHARS_MAX, required: bool = False, **kwargs: Any) -> StringField:
     """Make a one-line text field of at most that many characters."""
-    first = InputRequired(f"Enter {label[0].lower() + label[1:]}.") if required else Optional(strip_whitespace=True)
+    # DataRequired: blanks alone are nothing.
+    first = DataRequired(f"Enter {label[0].lower() + label[1:]}.") if required else Optional(strip_whitespace=True)
     long = Length(max=most, message=f"At most {most} characters.")
     return StringField(label, [first, long], filters=[stripped], **kwargs)
 

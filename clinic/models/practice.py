@@ -55,6 +55,8 @@ class Practice(Base):
     invoice_creation: Mapped[InvoiceCreation] = mapped_column(default=InvoiceCreation.MANUALLY)
     # The first local date whose work the daily run may bill; None while Invoice Creation is not Daily.
     daily_from_date: Mapped[date | None]
+    # When Daily was chosen: older work since `daily_from_date` was taken along on purpose.
+    daily_chosen_at: Mapped[datetime | None]
     due_days: Mapped[int] = mapped_column(default=14)
     overdue_after_days: Mapped[int] = mapped_column(default=0)
     document_footer: Mapped[str] = mapped_column(default="")

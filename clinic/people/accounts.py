@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -78,6 +79,16 @@ def hashed(password: str) -> str:
     """Return the argon2id hash of a password. Never call it inside a door: it takes a while."""
     with _Turn():
         return _hasher.hash(password)
+
+
+def new_hash(password: str, personal: Iterable[str]) -> str:
+    """Return the hash of a new password that is not easy to guess. Never call it inside a door.
+
+    Raises:
+        PasswordError: it is too short or too easy to guess.
+    """
+    passwords.check(password, personal)
+    return hashed(password)
 
 
 def matches(password_hash: str | None, password: str) -> bool:

@@ -5,7 +5,7 @@ from flask import Blueprint, request, url_for
 from clinic.forms.account import ChangePasswordForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
-from clinic.people import accounts, passwords
+from clinic.people import accounts
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, leave, page, say
@@ -29,10 +29,9 @@ def change_password() -> Answer:
         try:
             with writing() as session:
                 known = accounts.start_confirming(session, actor(), now())
-            passwords.check(form.password.data or "", known.personal)
             if not accounts.matches(known.password_hash, form.current.data or ""):
                 raise RefusalError("This is not your present password.", field="current")
-            password_hash = accounts.hashed(form.password.data or "")
+            password_hash = accounts.new_hash(form.password.data or "", known.personal)
             with writing() as session:
                 accounts.change_password(session, actor(), password_hash, now())
             say("Password changed. Other browsers were signed out.")

@@ -24,7 +24,7 @@ WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
     ("Clients", "clients.index", Permission.SEE_CLIENTS, ("clients", "contacts", "groups")),
     ("Invoices", "invoices.index", Permission.SEE_INVOICES, ("invoices", "payments", "night")),
     ("Packages", "packages.index", Permission.SEE_PACKAGES, ("packages", "package_lines")),
-    ("Settings", "settings.index", Permission.SETTINGS, ("settings", "fees", "places", "staff")),
+    ("Settings", "settings.index", Permission.SETTINGS, ("settings", "fees", "places", "practitioners", "staff")),
 )
 
 

@@ -1,0 +1,88 @@
+"""How much old work stands on no invoice: what switching to daily invoices asks about."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, Select, and_, case, distinct, func, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from clinic.billing import work
+from clinic.kernel import clock
+from clinic.models.billing import InvoiceLine, Share
+from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind, Status
+from clinic.models.people import ClientContact, Contact, ContactKind, ContactRole
+from clinic.models.practice import InvoiceCreation, Practice
+from clinic.practice import settings
+
+MISSED_MAX = 5_000
+
+
+@dataclass(frozen=True)
+class Uninvoiced:
+    """Hold how many sessions are on no invoice, what they come to before tax, and the first one's day."""
+
+    count: int
+    cents: int
+    oldest_date: date | None
+
+
+def summary(session: Session, now: datetime) -> Uninvoiced:
+    """Count the work before today that daily invoices would bill if they had been on all along."""
+    practice = settings.practice(session)
+    today = clock.local_date(now, practice.timezone)
+    old = billable(practice).where(Item.starts_at < clock.day_start(today, practice.timezone))
+    plain = old.where(Attendee.status.not_in(work.BY_POLICY))
+    if not practice.bills_zero_fees:
+        plain = plain.where(Share.amount_cents > 0)
+    count, cents, oldest_at = session.execute(
+        plain.with_only_columns(
+            func.count(distinct(Attendee.id)), func.coalesce(func.sum(Share.amount_cents), 0), func.min(Item.starts_at)
+        )
+    ).one()
+    missed = old.where(Attendee.status.in_(work.BY_POLICY)).limit(MISSED_MAX)
+    shares = session.scalars(missed.options(joinedload(Share.attendee).joinedload(Attendee.item))).all()
+    billed = work.shares_cents(session, shares, practice)
+    kept = [share for share in shares if billed[share.id] or practice.bills_zero_fees]
+    starts = [share.attendee.item.starts_at for share in kept] + ([oldest_at] if oldest_at else [])
+    return Uninvoiced(
+        count=count + len({share.attendee_id for share in kept}),
+        cents=int(cents) + sum(billed[share.id] for share in kept),
+        oldest_date=clock.local_date(min(starts), practice.timezone) if starts else None,
+    )
+
+
+def billable(practice: Practice) -> Select[Share]:
+    """Return the query for shares that an automatic invoice may bill: on no live line, and not to be left for a person."""
+    chosen = (
+        select(Share)
+        .join(Share.attendee)
+        .join(Attendee.item)
+        .join(Contact, Contact.id == Share.payer_id)
+        .outerjoin(Item.type)
+        .outerjoin(InvoiceLine, and_(InvoiceLine.share_id == Share.id, InvoiceLine.released_at.is_(None)))
+        .where(
+            InvoiceLine.id.is_(None),
+            Item.deleted_at.is_(None),
+            Attendee.is_billed,
+            ~Attendee.do_not_invoice,
+            Attendee.status.not_in(work.NEVER_BILLED),
+            or_(Share.released_at.is_(None), Share.bill_again_at.is_not(None)),
+            Contact.invoice_creation.in_((InvoiceCreation.AS_PRACTICE, InvoiceCreation.DAILY)),
+            case((Item.kind == ItemKind.ACTIVITY, _bills_itself()), else_=True),
+        )
+    )
+    return chosen if practice.past_booked_is_attended else chosen.where(Attendee.status != Status.BOOKED)
+
+
+def _bills_itself() -> ColumnElement[bool]:
+    # An Activity only by its type's switch, and only to organisations and referrers (rulebook 2.5).
+    refers = (
+        select(ClientContact.contact_id)
+        .where(
+            ClientContact.contact_id == Share.payer_id,
+            ClientContact.client_id == Attendee.client_id,
+            ClientContact.role == ContactRole.REFERRER,
+        )
+        .exists()
+    )
+    return and_(AppointmentType.is_auto_invoiced, or_(Contact.kind == ContactKind.ORGANISATION, refers))

@@ -1,0 +1,145 @@
+"""The practice's settings: details, missed sessions, client billing documents."""
+
+from functools import cache
+from typing import Any
+from zoneinfo import available_timezones
+
+from wtforms import BooleanField, RadioField, SelectField
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
+
+from clinic.billing.document_settings import DocumentSettings, MethodName
+from clinic.forms.base import HouseForm, PercentField, WholeField, line, text_area
+from clinic.kernel import locales, money
+from clinic.models.billing import Method
+from clinic.models.practice import InvoiceCreation, Practice
+from clinic.practice.details import Details, MissedRules
+
+REGIONS = {
+    "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
+}  # fmt: skip
+ADDRESS_CHARS_MAX = 500
+EMAIL_KW = {"type": "email", "autocomplete": "email"}
+
+
+@cache
+def timezones() -> tuple[str, ...]:
+    """List the zones a practice may be in; old aliases are left out."""
+    return tuple(sorted(name for name in available_timezones() if name.partition("/")[0] in REGIONS))
+
+
+class DetailsForm(HouseForm):
+    """Ask what the practice says of itself."""
+
+    name = line("Practice name", required=True, most=120)
+    address = text_area("Address", most=ADDRESS_CHARS_MAX, render_kw={"rows": 3})
+    phone = line("Phone", most=40, render_kw={"type": "tel"})
+    email = line("E-mail", render_kw=EMAIL_KW)
+    tax_id = line("Tax ID", most=40)
+    # The rules know which of these exist and what is locked; a locked one is not posted.
+    locale = SelectField("Language and country", validate_choice=False)
+    timezone = SelectField("Time zone", validate_choice=False)
+    currency = SelectField("Currency", validate_choice=False)
+    idle_minutes = WholeField("Sign out after minutes without use", least=5, most=720)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zones = sorted({*timezones(), self.timezone.data or "UTC"})
+        self.locale.choices = [SelectChoice(locale.tag, locale.name) for locale in locales.LOCALES.values()]
+        self.timezone.choices = [SelectChoice(name, name.replace("_", " ")) for name in zones]
+        self.currency.choices = [SelectChoice(code, code) for code in money.SYMBOLS]
+
+    def details(self, practice: Practice) -> Details:
+        """Return what was asked; what was not posted stays."""
+        return Details(
+            name=self.name.data or "",
+            address=self.address.data or "",
+            phone=self.phone.data or "",
+            email=self.email.data or "",
+            tax_id=self.tax_id.data or "",
+            timezone=self.timezone.data or practice.timezone,
+            currency=self.currency.data or practice.currency,
+            locale=self.locale.data or practice.locale,
+            idle_minutes=self.idle_minutes.data,
+        )
+
+
+class MissedForm(HouseForm):
+    """Ask what missed and cancelled sessions bill."""
+
+    cancellation_window_hours = WholeField("Cancelled late within, hours", least=0, most=336)
+    late_cancel_bp = PercentField("Late cancelled bills, percent of the fee", render_kw={"inputmode": "decimal"})
+    no_show_bp = PercentField("No show bills, percent of the fee", render_kw={"inputmode": "decimal"})
+    past_booked_is_attended = BooleanField("A past session that nobody marked counts as attended")
+
+    def rules(self) -> MissedRules:
+        """Return what was asked."""
+        return MissedRules(
+            past_booked_is_attended=self.past_booked_is_attended.data,
+            cancellation_window_hours=self.cancellation_window_hours.data,
+            late_cancel_bp=self.late_cancel_bp.data,
+            no_show_bp=self.no_show_bp.data,
+        )
+
+
+class DocumentsForm(HouseForm):
+    """Ask for everything about client billing documents. Each way to pay has a name and a tick, added below."""
+
+    invoice_creation = RadioField(
+        "Invoice Creation",
+        choices=[SelectChoice(InvoiceCreation.DAILY.value, "Daily"), SelectChoice(InvoiceCreation.MANUALLY.value, "Manually")],
+    )
+    old_work = RadioField(
+        "Bill",
+        choices=[SelectChoice("today", "From today"), SelectChoice("too", "Those too")],
+        default="today",
+        validate_choice=False,
+    )
+    due_days = WholeField("Due after, days", least=0, most=365)
+    overdue_after_days = WholeField("Overdue after more days", least=0, most=90)
+    prefix = line("Number prefix", most=12)
+    next_number = WholeField("Next number", least=1, most=999_999_999)
+    line_description = line("Default description")
+    document_footer = text_area("Footer", most=1_000, render_kw={"rows": 3})
+    bills_zero_fees = BooleanField("Make an invoice for a session without a charge, too")
+    tax = SelectField(
+        "Prices",
+        choices=[SelectChoice("added", "Tax is added to prices"), SelectChoice("inside", "Prices include tax")],
+        validate_choice=False,
+    )
+
+    @classmethod
+    def of(cls, posted: Any, current: DocumentSettings) -> "DocumentsForm":
+        """Return the form as posted, or filled with what stands."""
+        data = {
+            **vars(current),
+            "invoice_creation": current.invoice_creation.value,
+            "tax": "inside" if current.tax_inclusive else "added",
+        }
+        for method, called in current.methods.items():
+            data |= {method.value: called.name, f"offers_{method.value}": called.is_offered}
+        return cls(posted, data=data)
+
+    def wanted(self, current: DocumentSettings) -> DocumentSettings:
+        """Return what was asked; what was not posted stays."""
+        return DocumentSettings(
+            invoice_creation=InvoiceCreation(self.invoice_creation.data),
+            takes_old_work=self.old_work.data == "too",
+            due_days=self.due_days.data,
+            overdue_after_days=self.overdue_after_days.data,
+            prefix=self.prefix.data or "",
+            next_number=self.next_number.data,
+            line_description=self.line_description.data or "",
+            document_footer=self.document_footer.data or "",
+            bills_zero_fees=self.bills_zero_fees.data,
+            tax_inclusive=self.tax.data == "inside" if self.tax.data else current.tax_inclusive,
+            methods={method: MethodName(name.data or "", offers.data) for method, name, offers in self.method_fields()},
+        )
+
+    def method_fields(self) -> list[tuple[Method, Any, Any]]:
+        """List each way to pay with its name field and its tick."""
+        return [(method, self[method.value], self[f"offers_{method.value}"]) for method in Method]
+
+
+for _method in Method:
+    setattr(DocumentsForm, _method.value, line("Name", required=True, most=40))
+    setattr(DocumentsForm, f"offers_{_method.value}", BooleanField("Offered"))

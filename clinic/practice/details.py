@@ -1,0 +1,71 @@
+"""What the practice says of itself, and the rules of the house that the owner sets."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from clinic.kernel import clock, locales, money
+from clinic.kernel.errors import RefusalError
+from clinic.practice import audit, settings
+from clinic.practice.permissions import Actor
+
+
+@dataclass(frozen=True)
+class Details:
+    """Hold what stands at the head of documents, and how the practice reads time and money."""
+
+    name: str
+    address: str
+    phone: str
+    email: str
+    tax_id: str
+    timezone: str
+    currency: str
+    locale: str
+    idle_minutes: int
+
+
+@dataclass(frozen=True)
+class MissedRules:
+    """Hold what a missed or cancelled session bills, and what becomes of one that nobody marked."""
+
+    past_booked_is_attended: bool
+    cancellation_window_hours: int
+    late_cancel_bp: int
+    no_show_bp: int
+
+
+def change(session: Session, who: Actor, details: Details, now: datetime) -> None:
+    """Change what the practice says of itself. Issued documents keep what they said. Must run inside `writing()`.
+
+    Raises:
+        RefusalError: the zone, locale or currency is not one we know, or the currency is locked.
+    """
+    practice = settings.practice(session)
+    clock.zone(details.timezone)
+    if details.locale not in locales.LOCALES:
+        raise RefusalError("Choose a language and country from the list.", field="locale")
+    if details.currency not in money.SYMBOLS:
+        raise RefusalError("Choose a currency from the list.", field="currency")
+    if details.currency != practice.currency and practice.money_locked_at is not None:
+        raise RefusalError("The currency is locked: invoices were issued in it.", field="currency")
+    changed = [name for name, value in vars(details).items() if getattr(practice, name) != value]
+    for name in changed:
+        setattr(practice, name, getattr(details, name))
+    audit.record(session, who, "changed practice details", "practice", practice.id, now, changed=changed)
+
+
+def change_missed_rules(session: Session, who: Actor, rules: MissedRules, now: datetime) -> None:
+    """Change what missed sessions bill from now on. Must run inside `writing()`."""
+    practice = settings.practice(session)
+    for name, value in vars(rules).items():
+        setattr(practice, name, value)
+    audit.record(session, who, "changed missed-session rules", "practice", practice.id, now, **vars(rules))
+
+
+def let_practitioners_see_all(session: Session, who: Actor, value: bool, now: datetime) -> None:
+    """Say whether practitioners see and change each other's work. Safe to repeat."""
+    practice = settings.practice(session)
+    practice.practitioners_see_all = value
+    audit.record(session, who, "changed what practitioners see", "practice", practice.id, now, see_all=value)
