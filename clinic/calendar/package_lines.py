@@ -25,9 +25,9 @@ MODE_WORDS = {"in_person": "in person", "phone": "by phone", "video": "by video"
 class LineEdit:
     """Hold what the pop-up sends. `add_appointment`: True is Yes, False is Unassigned, None neither."""
 
-    date: date | None
+    day: date | None
     add_appointment: bool | None = None
-    time: time | None = None
+    wall: time | None = None
     minutes: int | None = None
     type_id: int | None = None
     client_id: int | None = None
@@ -139,18 +139,18 @@ def check(session: Session, who: Actor, invoice_id: int, line_id: int, edit: Lin
     begins, ends = (clock.local(moment, house.timezone) for moment in (starts_at, ends_at))
     is_same_half = (begins.hour < 12) == (ends.hour < 12)
     when = f"{locales.wall_time(begins, house.locale, marked=not is_same_half)}–{locales.wall_time(ends, house.locale)}"
-    assert edit.date is not None
+    assert edit.day is not None
     if found is None:
         warned = availability.warnings(
             session, practitioner_id=sale.practitioner_id, location_id=sale.location_id, starts_at=starts_at, ends_at=ends_at
         )
         return Availability(is_free=True, when=when, warnings=tuple(warned))
     nearest = availability.nearest_free(
-        session, practitioner_id=sale.practitioner_id, location_id=sale.location_id, room_id=room_id, day=edit.date,
+        session, practitioner_id=sale.practitioner_id, location_id=sale.location_id, room_id=room_id, day=edit.day,
         minutes=minutes, around=starts_at, now=now,
     )  # fmt: skip
     why = availability.refuse_clash(found, who, house).message
-    return Availability(is_free=False, when=when, why=why, nearest=tuple(_free_time(at, edit.date, house) for at in nearest))
+    return Availability(is_free=False, when=when, why=why, nearest=tuple(_free_time(at, edit.day, house) for at in nearest))
 
 
 def save(session: Session, who: Actor, invoice_id: int, line_id: int, edit: LineEdit, now: datetime) -> None:
@@ -172,10 +172,10 @@ def save(session: Session, who: Actor, invoice_id: int, line_id: int, edit: Line
         _move(session, who, sale, line, edit, linked, now)
     elif edit.add_appointment:
         _book(session, who, sale, line, edit, now)
-    elif edit.add_appointment is None and edit.time is not None:
+    elif edit.add_appointment is None and edit.wall is not None:
         raise RefusalError("Choose Yes to book this appointment, or Unassigned.", field="add_appointment")
     else:
-        line.session_date = None if edit.add_appointment is False else edit.date
+        line.session_date = None if edit.add_appointment is False else edit.day
     session.flush()
 
 
@@ -214,8 +214,8 @@ def _move(
     now: datetime,
 ) -> None:
     item = linked[1]
-    if edit.time is None:
-        edit = replace(edit, time=clock.local(item.starts_at, settings.house(session).timezone).time())
+    if edit.wall is None:
+        edit = replace(edit, wall=clock.local(item.starts_at, settings.house(session).timezone).time())
     _minutes, starts_at = _span(session, who, sale, line, edit, linked)
     if starts_at == item.starts_at:
         return
@@ -288,12 +288,12 @@ def _span(
     linked: tuple[Attendee, Item] | None,
 ) -> tuple[int, datetime]:
     """Return minutes and start, or say which field is missing or does not fit."""
-    if edit.date is None:
+    if edit.day is None:
         raise RefusalError("Enter the appointment's date.", field="date")
-    if sale.expires_date is not None and edit.date > sale.expires_date:
+    if sale.expires_date is not None and edit.day > sale.expires_date:
         good = locales.day(sale.expires_date, settings.house(session).locale)
         raise RefusalError(f"This package is good through {good}.", field="date")
-    if edit.time is None:
+    if edit.wall is None:
         raise RefusalError("Enter the appointment's time.", field="time")
     if linked:
         minutes = int((linked[1].ends_at - linked[1].starts_at).total_seconds()) // 60
@@ -304,7 +304,7 @@ def _span(
     if is_locked and edit.minutes not in (None, minutes):
         raise RefusalError(f"The duration is locked at {minutes} minutes.", field="minutes")
     try:
-        return edit.minutes or minutes, clock.instant_at(edit.date, edit.time, settings.house(session).timezone)
+        return edit.minutes or minutes, clock.instant_at(edit.day, edit.wall, settings.house(session).timezone)
     except MissingTimeError as refusal:
         _at_time(refusal)
         raise

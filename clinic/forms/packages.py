@@ -162,8 +162,8 @@ class EditLineForm(OnceForm):
     def edit(self) -> LineEdit:
         """Return what was entered."""
         return LineEdit(
-            date=self.date.data, add_appointment={"yes": True, "no": False}.get(self.add_appointment.data or ""),
-            time=self.time.data, minutes=self.minutes.data, type_id=self.type_id.data, client_id=self.client_id.data,
+            day=self.date.data, add_appointment={"yes": True, "no": False}.get(self.add_appointment.data or ""),
+            wall=self.time.data, minutes=self.minutes.data, type_id=self.type_id.data, client_id=self.client_id.data,
             room_id=self.room_id.data, removes=self.remove.data, cancels_too=self.cancel.data,
             overrides_warnings=self.overrides_warnings.data,
         )  # fmt: skip
