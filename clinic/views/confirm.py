@@ -1,9 +1,9 @@
 """One more question before a deed that is not undone with the same click."""
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import request
-from sqlalchemy.orm import Session
 
 from clinic.forms.base import HouseForm
 from clinic.kernel.database import writing
@@ -12,7 +12,7 @@ from clinic.views.answer import Answer, page, say
 
 
 def confirmed(
-    do: Callable[[Session], None], *, title: str, words: str, deed: str, back: str, then: str, is_danger: bool = True
+    do: Callable[[Any], None], *, title: str, words: str, deed: str, back: str, then: str, is_danger: bool = True
 ) -> Answer:
     """Ask on GET; on POST do it and leave, or show why it was refused.
 

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from clinic.kernel import clock
 from clinic.kernel.database import reading
-from clinic.models.practice import Heartbeat
+from clinic.practice import heartbeat
 from clinic.views.access import public
 
 bp = Blueprint("health", __name__)
@@ -17,9 +17,8 @@ STALE_SECONDS = 300
 def healthz() -> ResponseReturnValue:
     """Answer 200 with the age of the last tick, 503 when it is stale."""
     with reading() as session:
-        beat = session.get(Heartbeat, 1)
-    if beat is None:
+        age = heartbeat.age_seconds(session, clock.now())
+    if age is None:
         return {"status": "no tick yet", "tick_age_seconds": None}, 503
-    age = int((clock.now() - beat.ticked_at).total_seconds())
     stale = age > STALE_SECONDS
     return {"status": "stale" if stale else "ok", "tick_age_seconds": age}, 503 if stale else 200
