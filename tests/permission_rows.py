@@ -124,5 +124,44 @@ USERS = [  # the blueprint `staff`; STAFF is everyone who works here
     Row("staff.enable", "GET", "/settings/users/999999/enable", OWNER),
     Row("staff.enable", "POST", "/settings/users/999999/enable", OWNER),
 ]
+CLIENTS = [
+    Row("clients.index", "GET", "/clients", STAFF),
+    Row("clients.find", "GET", "/clients/find?q=cleo", STAFF),
+    Row("clients.new", "GET", "/clients/new", DAILY_WORK),
+    Row("clients.new", "POST", "/clients/new", DAILY_WORK),
+    Row("clients.overview", "GET", lambda cast: f"/clients/{cast.cleo_id}", STAFF),
+    Row("clients.appointments", "GET", lambda cast: f"/clients/{cast.cleo_id}/appointments", STAFF),
+    Row("clients.edit", "GET", lambda cast: f"/clients/{cast.cleo_id}/edit", DAILY_WORK),
+    Row("clients.edit", "POST", lambda cast: f"/clients/{cast.cleo_id}/edit", DAILY_WORK),
+    Row("clients.archive", "GET", lambda cast: f"/clients/{cast.cleo_id}/archive", DAILY_WORK),
+    Row("clients.archive", "POST", lambda cast: f"/clients/{cast.cleo_id}/archive", DAILY_WORK),
+]
+CONTACTS = [
+    Row("contacts.index", "GET", "/contacts", STAFF),
+    Row("contacts.new", "GET", "/contacts/new", DAILY_WORK),
+    Row("contacts.new", "POST", "/contacts/new", DAILY_WORK),
+    Row("contacts.show", "GET", lambda cast: f"/contacts/{cast.pellworth_id}", STAFF),
+    Row("contacts.edit", "GET", lambda cast: f"/contacts/{cast.pellworth_id}/edit", DAILY_WORK),
+    Row("contacts.edit", "POST", lambda cast: f"/contacts/{cast.pellworth_id}/edit", DAILY_WORK),
+    Row("contacts.link_new", "GET", lambda cast: f"/clients/{cast.cleo_id}/contacts/new", DAILY_WORK),
+    Row("contacts.link_new", "POST", lambda cast: f"/clients/{cast.cleo_id}/contacts/new", DAILY_WORK),
+    Row("contacts.link", "GET", lambda cast: f"/clients/{cast.cleo_id}/contacts/{cast.pellworth_id}", DAILY_WORK),
+    Row("contacts.link", "POST", lambda cast: f"/clients/{cast.cleo_id}/contacts/{cast.pellworth_id}", DAILY_WORK),
+    Row("contacts.unlink", "GET", lambda cast: f"/clients/{cast.cleo_id}/contacts/{cast.pellworth_id}/unlink", DAILY_WORK),
+    Row("contacts.unlink", "POST", lambda cast: f"/clients/{cast.cleo_id}/contacts/{cast.pellworth_id}/unlink", DAILY_WORK),
+    Row("contacts.default_payer", "GET", lambda cast: f"/clients/{cast.cleo_id}/payer", DAILY_WORK),
+    Row("contacts.default_payer", "POST", lambda cast: f"/clients/{cast.cleo_id}/payer", DAILY_WORK),
+]
+GROUPS = [
+    Row("groups.index", "GET", "/groups", STAFF),
+    Row("groups.matches", "GET", "/groups/matches?find=cleo", DAILY_WORK),
+    Row("groups.new", "GET", "/groups/new", DAILY_WORK),
+    Row("groups.new", "POST", "/groups/new", DAILY_WORK),
+    Row("groups.edit", "GET", lambda cast: f"/groups/{cast.couple_id}", DAILY_WORK),
+    Row("groups.edit", "POST", lambda cast: f"/groups/{cast.couple_id}", DAILY_WORK),
+    Row("groups.archive", "GET", lambda cast: f"/groups/{cast.couple_id}/archive", DAILY_WORK),
+    Row("groups.archive", "POST", lambda cast: f"/groups/{cast.couple_id}/archive", DAILY_WORK),
+]
 
 ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *HEALTH, *SETUP, *FEES, *PLACES, *PRACTITIONERS, *SETTINGS, *USERS]
+ROWS += [*CLIENTS, *CONTACTS, *GROUPS]

@@ -1,5 +1,7 @@
 """Clients: the list, the profile's tabs, adding and changing."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, current_app, render_template, request, url_for
@@ -38,9 +40,18 @@ def profile_tabs(client_id: int, current: str) -> list[Word]:
     ]
 
 
-def profile_context(head: Head, current: str) -> dict[str, Any]:
-    """Return what `clients/_head.html` needs on any tab of a client's profile."""
-    return {"client": head, "tabs": profile_tabs(head.id, current)}
+@dataclass(frozen=True)
+class Action:
+    """Be a button beside the client's name."""
+
+    label: str
+    url: str
+    is_primary: bool = False
+
+
+def profile_context(head: Head, current: str, *actions: Action) -> dict[str, Any]:
+    """Return what `clients/_head.html` needs on any tab of a client's profile; `actions` are the tab's own buttons."""
+    return {"client": head, "tabs": profile_tabs(head.id, current), "actions": actions or _actions(head.id)}
 
 
 def list_tabs() -> list[Word]:
@@ -102,7 +113,8 @@ def overview(client_id: int) -> Answer:
     _write_down(client_id)
     return page(
         "clients/overview.html", profile=profile, linked=linked, groups=bands, coming=coming.rows[:COMING_SHOWN],
-        coming_count=coming.total, can_edit=actor().may(Permission.EDIT_CLIENTS), **profile_context(profile.head, "Overview"),
+        coming_count=coming.total, invoice_url=_invoice_url(), can_edit=actor().may(Permission.EDIT_CLIENTS),
+        **profile_context(profile.head, "Overview"),
     )  # fmt: skip
 
 
@@ -122,7 +134,7 @@ def appointments(client_id: int) -> Answer:
     ]
     return page(
         "clients/appointments.html", found=found, pages=pages.of(found), which=which, choices=choices,
-        **profile_context(head, "Appointments"),
+        invoice_url=_invoice_url(), **profile_context(head, "Appointments"),
     )  # fmt: skip
 
 
@@ -162,6 +174,21 @@ def archive(client_id: int) -> Answer:
             clients.archive(session, actor(), client_id, now())
     say(f"{head.name}: back in the lists." if request.form.get("deed") == "back" else f"{head.name}: archived.")
     return leave(url_for(".overview", client_id=client_id))
+
+
+def _actions(client_id: int) -> tuple[Action, ...]:
+    actions = []
+    if actor().may(Permission.EDIT_CLIENTS):
+        actions.append(Action("Edit", url_for("clients.edit", client_id=client_id)))
+    if actor().may(Permission.EDIT_INVOICES) and "invoices.new" in current_app.view_functions:
+        actions.append(Action("New Invoice", url_for("invoices.new", client=client_id)))
+    return tuple(actions)
+
+
+def _invoice_url() -> Callable[[int], str] | None:
+    if "invoices.show" not in current_app.view_functions or not actor().may(Permission.SEE_INVOICES):
+        return None
+    return lambda invoice_id: url_for("invoices.show", invoice_id=invoice_id)
 
 
 def _write_down(client_id: int) -> None:

@@ -59,8 +59,9 @@ def edit(group_id: int) -> Answer:
     """Show the form with what is known, or change the group."""
     with reading() as session:
         group = groups.group_for(session, actor(), group_id)
-    known = {"members": [member.client_id for member in group.members], "billing": group.billing_client_id}
-    form = GroupForm(request.form if request.method == "POST" else None, obj=group, data=known)
+    members = [member.client_id for member in group.members]
+    known = {"name": group.name, "kind": group.kind.value, "members": members, "billing": group.billing_client_id}
+    form = GroupForm(request.form if request.method == "POST" else None, data={**known, "version": str(group.version)})
     if request.method == "POST" and form.validate() and not _is_looking(form):
         try:
             with writing() as session:
