@@ -1,0 +1,123 @@
+"""Packages: the list of templates, their form, and selling one."""
+
+from flask import Blueprint, request, url_for
+
+from clinic.billing import offers, packages
+from clinic.forms.packages import PackageForm, SellForm
+from clinic.kernel.database import reading, writing
+from clinic.kernel.errors import RefusalError
+from clinic.people import clients
+from clinic.practice import once
+from clinic.practice.permissions import Permission
+from clinic.views.access import actor, now, requires
+from clinic.views.answer import Answer, leave, page, say
+
+bp = Blueprint("packages", __name__)
+FOUND_MAX = 20
+
+
+@bp.get("/packages")
+@requires(Permission.SEE_PACKAGES)
+def index() -> Answer:
+    """List the templates."""
+    with reading() as session:
+        rows = offers.listed(session)
+    return page("packages/index.html", rows=rows, can_sell=actor().may(Permission.SELL_PACKAGES))
+
+
+@bp.route("/packages/new", methods=["GET", "POST"])
+@requires(Permission.SELL_PACKAGES)
+def new() -> Answer:
+    """Show the empty form, or make a template."""
+    form = _package_form(PackageForm(request.form))
+    if request.method == "POST" and form.validate():
+        try:
+            with writing() as session:
+                made = packages.save(session, actor(), form.template(), now())
+            say(f"{made.name} can be sold.")
+        except RefusalError as refusal:
+            form.refuse(refusal)
+    return page("packages/form.html", form=form, then=url_for(".index"), package=None)
+
+
+@bp.route("/packages/<int:package_id>/edit", methods=["GET", "POST"])
+@requires(Permission.SELL_PACKAGES)
+def edit(package_id: int) -> Answer:
+    """Show a template's form, or change it."""
+    with reading() as session:
+        package = packages.package_for(session, package_id)
+        shown = PackageForm.shown(package, *packages.valid_for(session, package_id))
+    form = _package_form(PackageForm(request.form) if request.method == "POST" else PackageForm(data=shown))
+    if request.method == "POST" and form.validate():
+        try:
+            with writing() as session:
+                packages.save(session, actor(), form.template(), now(), package_id=package_id)
+            say("Saved. What is sold already stays as it was sold.")
+        except RefusalError as refusal:
+            form.refuse(refusal)
+    return page("packages/form.html", form=form, then=url_for(".index"), package=package)
+
+
+@bp.post("/packages/<int:package_id>/archive")
+@requires(Permission.SELL_PACKAGES)
+def archive(package_id: int) -> Answer:
+    """Take a template off sale."""
+    with writing() as session:
+        packages.set_archived(session, actor(), package_id, is_archived=True, now=now())
+    return leave(url_for(".index"))
+
+
+@bp.post("/packages/<int:package_id>/restore")
+@requires(Permission.SELL_PACKAGES)
+def restore(package_id: int) -> Answer:
+    """Offer an archived template again."""
+    with writing() as session:
+        packages.set_archived(session, actor(), package_id, is_archived=False, now=now())
+    return leave(url_for(".index"))
+
+
+@bp.get("/packages/sell")
+@requires(Permission.SELL_PACKAGES)
+def choose() -> Answer:
+    """Find the client a package is sold to."""
+    typed = request.args.get("q", "")
+    with reading() as session:
+        found = clients.search(session, actor(), typed, limit=FOUND_MAX) if typed.strip() else []
+    package_id = request.args.get("package", type=int)
+    return page("packages/choose.html", found=found, typed=typed, package_id=package_id)
+
+
+@bp.route("/packages/sell/<int:client_id>", methods=["GET", "POST"])
+@requires(Permission.SELL_PACKAGES)
+def sell(client_id: int) -> Answer:
+    """Show what may be sold to a client, or sell it: the invoice is issued, or kept as a draft."""
+    with reading() as session:
+        offer = offers.offer(session, actor(), client_id)
+    form = _sell_form(offer)
+    then = ""
+    if request.method == "POST" and form.validate():
+        try:
+            with writing() as session:
+                key = once.claim(session, actor(), form.once.data, now())
+                sold = packages.sell(session, actor(), form.sale(client_id), now(), is_draft=form.draft.data)
+                key.location = then = url_for("invoices.show", invoice_id=sold.id)
+        except RefusalError as refusal:
+            form.refuse(refusal)
+    return page("packages/sell.html", form=form, then=then, offer=offer)
+
+
+def _package_form(form: PackageForm) -> PackageForm:
+    with reading() as session:
+        form.offer(offers.fee_choices(session), offers.practitioners(session, actor()), offers.locations(session))
+    return form
+
+
+def _sell_form(offer: offers.Offer) -> SellForm:
+    start = {
+        "package": request.args.get("package", type=int), "payer": offer.payer_id, "practitioner": offer.practitioner_id,
+        "location": offer.location_id,
+    }  # fmt: skip
+    form = SellForm(request.form) if request.method == "POST" else SellForm(data=start)
+    form.package.choices, form.payer.choices = offer.packages, offer.payers
+    form.practitioner.choices, form.location.choices, form.mates.choices = offer.practitioners, offer.locations, offer.mates
+    return form
