@@ -162,6 +162,25 @@ GROUPS = [
     Row("groups.archive", "GET", lambda cast: f"/groups/{cast.couple_id}/archive", DAILY_WORK),
     Row("groups.archive", "POST", lambda cast: f"/groups/{cast.couple_id}/archive", DAILY_WORK),
 ]
+CLIENT_PACKAGES = [Row("client_packages.packages", "GET", lambda cast: f"/clients/{cast.cleo_id}/packages", STAFF)]
+PACKAGE_LINES = [
+    Row("package_lines.sale", "GET", "/invoices/999999/sessions", STAFF),
+    Row("package_lines.edit", "GET", "/invoices/999999/lines/999999/edit", STAFF),
+    Row("package_lines.edit", "POST", "/invoices/999999/lines/999999/edit", STAFF),
+]
+PACKAGES = [
+    Row("packages.index", "GET", "/packages", STAFF),
+    Row("packages.new", "GET", "/packages/new", DAILY_WORK),
+    Row("packages.new", "POST", "/packages/new", DAILY_WORK),
+    Row("packages.edit", "GET", "/packages/999999/edit", DAILY_WORK),
+    Row("packages.edit", "POST", "/packages/999999/edit", DAILY_WORK),
+    Row("packages.archive", "POST", "/packages/999999/archive", DAILY_WORK),
+    Row("packages.restore", "POST", "/packages/999999/restore", DAILY_WORK),
+    Row("packages.choose", "GET", "/packages/sell", DAILY_WORK),
+    Row("packages.sell", "GET", lambda cast: f"/packages/sell/{cast.cleo_id}", DAILY_WORK),
+    Row("packages.sell", "POST", lambda cast: f"/packages/sell/{cast.cleo_id}", DAILY_WORK),
+]
 
 ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *HEALTH, *SETUP, *FEES, *PLACES, *PRACTITIONERS, *SETTINGS, *USERS]
 ROWS += [*CLIENTS, *CONTACTS, *GROUPS]
+ROWS += [*CLIENT_PACKAGES, *PACKAGE_LINES, *PACKAGES]
