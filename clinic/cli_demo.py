@@ -14,7 +14,7 @@ def load_demo() -> None:
     """Fill an empty database with a made-up practice around today."""
     if not current_app.config["CLINIC"].may_move_clock:
         raise click.ClickException("STRIPE_API_BASE is not set: the demo's cards must never reach the real processor.")
-    app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's own way to the app itself
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
     if not practice.load(app, clock.now(), click.echo):
         click.echo("There is a practice already; nothing was changed.")
 

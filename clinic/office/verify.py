@@ -1,0 +1,209 @@
+"""Recompute what must always be true and name what is off: a sentence each, never a name of a person."""
+
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.orm import Session, aliased
+
+from clinic.models import guards
+from clinic.models.billing import (
+    Account,
+    ChargeAttempt,
+    ChargeStatus,
+    Invoice,
+    InvoiceLine,
+    LedgerTransaction,
+    MoneyEvent,
+    NumberSeries,
+    PackageSale,
+    Payment,
+    Posting,
+    SessionEntry,
+    Share,
+)
+from clinic.models.calendar import Attendee, Item, Status
+from clinic.models.practice import AuditEntry
+from clinic.practice import audit, settings
+
+CHUNK = 500
+LIVE = tuple(status for status in Status if status.is_live)
+STANDING = ("booked", "used", "forfeited", "expired")
+
+
+def findings(session: Session) -> Iterator[str]:
+    """Yield a sentence for everything that is off, across all areas; nothing when all is well. Changes nothing."""
+    for check in CHECKS:
+        yield from check(session)
+
+
+def _guards(session: Session) -> Iterator[str]:
+    for name in guards.missing(session.connection()):
+        yield f"The database lacks the guard {name}."
+
+
+def _transactions(session: Session) -> Iterator[str]:
+    total = func.sum(Posting.amount_cents)
+    for row in session.execute(select(Posting.transaction_id, total).group_by(Posting.transaction_id).having(total != 0)):
+        yield f"Ledger transaction {row[0]} does not sum to zero: {row[1]} cents."
+    empty = select(LedgerTransaction.id).where(
+        ~select(Posting.id).where(Posting.transaction_id == LedgerTransaction.id).exists()
+    )
+    for identity in session.scalars(empty):
+        yield f"Ledger transaction {identity} has no postings."
+
+
+def _posted(account: Account, of: ColumnElement[bool], *events: MoneyEvent) -> ColumnElement[int]:
+    query = select(func.coalesce(func.sum(Posting.amount_cents), 0)).where(Posting.account == account, of)
+    if events:
+        query = query.join(LedgerTransaction, LedgerTransaction.id == Posting.transaction_id)
+        query = query.where(LedgerTransaction.event.in_(events))
+    return query.correlate(Invoice, Payment).scalar_subquery()
+
+
+def _invoices(session: Session) -> Iterator[str]:
+    lines = select(
+        InvoiceLine.invoice_id,
+        func.sum(InvoiceLine.net_cents).label("net"),
+        func.sum(InvoiceLine.tax_cents).label("tax"),
+        func.sum(InvoiceLine.total_cents).label("total"),
+    ).group_by(InvoiceLine.invoice_id)
+    summed = lines.subquery()
+    rows = session.execute(
+        select(Invoice, summed.c.net, summed.c.tax, summed.c.total).outerjoin(summed, summed.c.invoice_id == Invoice.id)
+    )
+    for invoice, *sums in rows:
+        if [invoice.net_cents, invoice.tax_cents, invoice.total_cents] != [value or 0 for value in sums]:
+            yield f"Invoice {invoice.number or invoice.id} does not equal the sum of its lines."
+        if invoice.net_cents + invoice.tax_cents != invoice.total_cents:
+            yield f"Invoice {invoice.number or invoice.id}: net and tax do not make the total."
+    issued = _posted(Account.RECEIVABLE, Posting.invoice_id == Invoice.id, MoneyEvent.ISSUED)
+    owed = _posted(Account.RECEIVABLE, Posting.invoice_id == Invoice.id)
+    for invoice, issued_cents, owed_cents in session.execute(select(Invoice, issued, owed)):
+        if issued_cents != (invoice.total_cents if invoice.issued_at else 0):
+            yield f"Invoice {invoice.number or invoice.id} was posted at {issued_cents} cents, not at its total."
+        if owed_cents < 0:
+            yield f"More was put on invoice {invoice.number} than it amounts to."
+
+
+def _payments(session: Session) -> Iterator[str]:
+    money = _posted(Account.MONEY, Posting.payment_id == Payment.id, MoneyEvent.PAID)
+    left = _posted(Account.UNALLOCATED, Posting.payment_id == Payment.id)
+    for payment, money_cents, left_cents in session.execute(select(Payment, money, left)):
+        if money_cents != payment.amount_cents:
+            yield f"Payment {payment.id} of {payment.amount_cents} cents was posted at {money_cents}."
+        if left_cents > 0:
+            yield f"More of payment {payment.id} was put on invoices than was received."
+    mixed = select(Posting.id).join(Invoice, Invoice.id == Posting.invoice_id).where(Posting.payer_id != Invoice.payer_id)
+    for identity in session.scalars(mixed):
+        yield f"Posting {identity} names another payer than its invoice."
+
+
+def _charges(session: Session) -> Iterator[str]:
+    rows = session.execute(select(ChargeAttempt, Payment).outerjoin(Payment, Payment.id == ChargeAttempt.payment_id))
+    for attempt, payment in rows:
+        if (attempt.status is ChargeStatus.SUCCEEDED) != (payment is not None):
+            yield f"Charge {attempt.id} is {attempt.status.value}, but its payment {'stands' if payment else 'is missing'}."
+        elif payment is not None and payment.amount_cents != attempt.amount_cents:
+            yield f"Charge {attempt.id} of {attempt.amount_cents} cents was recorded as {payment.amount_cents}."
+
+
+def _numbers(session: Session) -> Iterator[str]:
+    # A series may be set upwards only, and the audit trail says to what.
+    details = session.scalars(select(AuditEntry.detail).where(AuditEntry.action == "set the next number"))
+    jumps = {(detail["kind"], detail["next_number"]) for detail in details}
+    for series in session.scalars(select(NumberSeries)):
+        serials = session.scalars(select(Invoice.serial).where(Invoice.kind == series.kind).order_by(Invoice.serial))
+        taken = [serial for serial in serials if serial is not None]
+        for before, at in zip([0, *taken], taken, strict=False):
+            if at != before + 1 and (series.kind, at) not in jumps:
+                yield f"Numbers are missing before {series.prefix}{at}."
+        if taken and series.next_number <= taken[-1]:
+            yield f"The next number of {series.prefix} was used already."
+
+
+def _overlaps(session: Session) -> Iterator[str]:
+    one, other = aliased(Item), aliased(Item)
+    for column, words in ((Item.practitioner_id, "practitioner"), (Item.room_id, "room")):
+        same = getattr(one, column.key) == getattr(other, column.key)
+        clash = and_(same, one.id < other.id, one.starts_at < other.ends_at, other.starts_at < one.ends_at)
+        for row in session.execute(select(one.id, other.id).join(other, clash).where(one.is_blocking, other.is_blocking)):
+            yield f"Items {row[0]} and {row[1]} hold the same {words} at the same time."
+
+
+def _items(session: Session) -> Iterator[str]:
+    rows = session.execute(select(Item.id, Item.is_blocking, Item.is_busy, Item.deleted_at))
+    live = set(session.scalars(select(Attendee.item_id).where(Attendee.status.in_(LIVE)).distinct()))
+    peopled = set(session.scalars(select(Attendee.item_id).distinct()))
+    for identity, is_blocking, is_busy, deleted_at in rows:
+        holds = is_busy and deleted_at is None and (identity in live or identity not in peopled)
+        if holds != is_blocking:
+            yield f"Item {identity} {'does not hold' if holds else 'still holds'} its time."
+
+
+def _packages(session: Session) -> Iterator[str]:
+    stood: dict[int | None, tuple[int, list[int]]] = {
+        row[0]: (int(row[1]), [int(value) for value in row[2:]])
+        for row in session.execute(
+            select(
+                SessionEntry.line_id,
+                func.sum(SessionEntry.purchased),
+                *(func.sum(getattr(SessionEntry, name)) for name in STANDING),
+            ).group_by(SessionEntry.line_id)
+        )
+    }
+    rows = session.execute(
+        select(InvoiceLine, Invoice.issued_at)
+        .join(PackageSale, PackageSale.invoice_id == InvoiceLine.invoice_id)
+        .join(Invoice, Invoice.id == InvoiceLine.invoice_id)
+    )
+    for line, issued_at in rows:
+        purchased, standing = stood.get(line.id, (0, [0, 0, 0, 0]))
+        sells = int(issued_at is not None and line.minutes is not None)
+        if purchased != sells:
+            yield f"Package line {line.id} was bought {purchased} times."
+        if sorted({0, 1, *standing}) != [0, 1] or sum(standing) > 1:
+            yield f"Package line {line.id} stands in more than one place of the session ledger."
+        if line.share_id is not None and not any(standing):
+            yield f"Package line {line.id} has an appointment that the session ledger does not know."
+        if line.share_id is None and any(standing[:2]):
+            yield f"Package line {line.id} is booked in the session ledger, but has no appointment."
+
+
+def _links(session: Session) -> Iterator[str]:
+    twice = (
+        select(InvoiceLine.share_id)
+        .where(InvoiceLine.share_id.is_not(None), InvoiceLine.released_at.is_(None))
+        .group_by(InvoiceLine.share_id)
+        .having(func.count() > 1)
+    )
+    for identity in session.scalars(twice):
+        yield f"Share {identity} stands on two live invoice lines."
+    timezone = settings.house(session)
+    rows = session.execute(
+        select(InvoiceLine.id, InvoiceLine.session_date, Item.starts_at)
+        .join(PackageSale, PackageSale.invoice_id == InvoiceLine.invoice_id)
+        .join(Share, Share.id == InvoiceLine.share_id)
+        .join(Attendee, Attendee.id == Share.attendee_id)
+        .join(Item, Item.id == Attendee.item_id)
+    )
+    for identity, session_date, starts_at in rows:
+        if session_date != timezone.local_date(starts_at):
+            yield f"Package line {identity} shows another date than its appointment."
+    shared = func.sum(Share.amount_cents)
+    split = select(Attendee.id).join(Share, Share.attendee_id == Attendee.id).group_by(Attendee.id, Attendee.fee_cents)
+    for identity in session.scalars(split.having(shared != Attendee.fee_cents)):
+        yield f"The shares of attendee {identity} do not add up to the fee."
+
+
+def _audit(session: Session) -> Iterator[str]:
+    before = ""
+    for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=CHUNK)):
+        if entry.hash != audit.chained(before, entry):
+            yield f"The audit trail was changed at entry {entry.id}."
+            return
+        before = entry.hash
+
+
+CHECKS: tuple[Callable[[Session], Iterator[str]], ...] = (
+    _guards, _transactions, _invoices, _payments, _charges, _numbers, _overlaps, _items, _packages, _links, _audit,
+)  # fmt: skip
