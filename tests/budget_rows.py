@@ -10,10 +10,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from tests.cast import Cast
+from clinic.models.calendar import Attendee, Item, ItemKind
+from clinic.models.people import ContactRole, GroupKind
+from clinic.people import clients, contacts, groups
+from tests.cast import NOW, Cast
+
+HTMX = {"HX-Request": "true"}
 
 QUERIES_MAX = 12  # any page, whatever the number of rows (design, Hypermedia)
 KILOBYTES = 8.0
@@ -39,4 +45,36 @@ class Row:
 ACCOUNT = [Row("your account", "fay", "/account/", queries=5, kilobytes=2)]
 AUTH = [Row("sign-in", "stranger", "/sign-in", queries=2, kilobytes=2)]
 
+
+def many_clients(session: Session, cast: Cast) -> None:
+    """Fill a page of clients, contacts and groups, and a page of one client's items."""
+    for number in range(60):
+        details = clients.Details(f"Isolde {number}", "Featherstonhaugh", practitioner_id=cast.pat_id, email="i@x.example")
+        client = clients.add(session, cast.fay, details, NOW)
+        contact = contacts.add(session, cast.fay, contacts.Details(f"Guardian {number}"), NOW)
+        contacts.link(session, cast.fay, client.id, contact.id, ContactRole.GUARDIAN, "PW-1", NOW)
+        pair = (client.id, cast.cleo_id)
+        groups.add(session, cast.fay, groups.Details(f"Pair {number}", GroupKind.COUPLE, pair, cast.cleo_id), NOW)
+        starts_at = NOW + timedelta(days=number - 30)
+        times = {"starts_at": starts_at, "ends_at": starts_at + timedelta(minutes=50), "created_at": NOW, "changed_at": NOW}
+        item = Item(kind=ItemKind.APPOINTMENT, type_id=cast.therapy_id, practitioner_id=cast.pat_id, **times)
+        session.add(item)
+        session.flush()
+        for client_id in pair:
+            values = {"status_at": NOW, "billing_changed_at": NOW, "fee_cents": 15_000}
+            session.add(Attendee(item_id=item.id, client_id=client_id, **values))
+
+
+PEOPLE = [
+    Row("clients", "fay", "/clients", queries=6, kilobytes=4, stage=many_clients),
+    Row("clients found", "pat", "/clients?q=feather", queries=6, kilobytes=4, stage=many_clients),
+    Row("a client", "fay", lambda cast: f"/clients/{cast.cleo_id}", kilobytes=3, stage=many_clients),
+    Row("a client's appointments", "pat", lambda cast: f"/clients/{cast.cleo_id}/appointments", stage=many_clients),
+    Row("a client's form", "fay", lambda cast: f"/clients/{cast.cleo_id}/edit", queries=5, kilobytes=3),
+    Row("clients for a booking", "fay", "/clients/find?q=feather", queries=6, kilobytes=1, stage=many_clients, headers=HTMX),
+    Row("contacts", "fay", "/contacts", queries=6, kilobytes=4, stage=many_clients),
+    Row("client groups", "fay", "/groups", queries=5, kilobytes=4, stage=many_clients),
+]
+
 ROWS: list[Row] = [*ACCOUNT, *AUTH]
+ROWS += PEOPLE
