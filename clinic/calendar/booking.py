@@ -241,33 +241,36 @@ def invoiced_line(session: Session, item: Item) -> InvoiceLine | None:
     return next(iter(work.live_lines(session, billed).values()), None)
 
 
-def package_notes(session: Session, wanted: Wanted, terms: Terms) -> tuple[Candidate | None, str | None]:
-    """Return the package this booking would use, or else in a sentence the one it just misses."""
-    for place in terms.places:
-        found, missed = _package_of(session, wanted, terms, place)
-        if found or missed:
-            return found, missed
-    return None, None
-
-
-def _package_of(session: Session, wanted: Wanted, terms: Terms, place: Place) -> tuple[Candidate | None, str | None]:
-    fee_id, location_id = terms.price.fee_id, terms.location_id
-    if terms.kind is not ItemKind.APPOINTMENT or not place.is_billed or fee_id is None or location_id is None:
+def package_of(
+    session: Session,
+    *,
+    client_id: int,
+    fee_id: int | None,
+    practitioner_id: int,
+    location_id: int | None,
+    starts_at: datetime,
+) -> tuple[Candidate | None, str | None]:
+    """Return the package line such a booking would use, or else in a sentence the package it just misses."""
+    if fee_id is None or location_id is None:
         return None, None
-    asked = {"client_id": place.client_id, "fee_id": fee_id, "location_id": location_id}
-    on_date = settings.house(session).local_date(wanted.starts_at)
-    found = linking.candidate(session, **asked, practitioner_id=wanted.practitioner_id, on_date=on_date)
-    if found is not None:
-        return found, None
-    return None, linking.near_miss(session, **asked, practitioner_id=wanted.practitioner_id, on_date=on_date)
+    on_date = settings.house(session).local_date(starts_at)
+    asked = {"client_id": client_id, "fee_id": fee_id, "practitioner_id": practitioner_id, "location_id": location_id}
+    found = linking.candidate(session, **asked, on_date=on_date)
+    return (found, None) if found else (None, linking.near_miss(session, **asked, on_date=on_date))
 
 
 def _ask_about_near_miss(session: Session, wanted: Wanted, terms: Terms) -> None:
-    if not wanted.uses_package or wanted.accepts_unpaid:
+    if not wanted.uses_package or wanted.accepts_unpaid or terms.kind is not ItemKind.APPOINTMENT:
         return
-    _found, missed = package_notes(session, wanted, terms)
-    if missed:
-        raise RefusalError(f"{missed} Book it unpaid?", field="accepts_unpaid")
+    for place in terms.places:
+        if not place.is_billed:
+            continue
+        _found, missed = package_of(
+            session, client_id=place.client_id, fee_id=terms.price.fee_id, practitioner_id=wanted.practitioner_id,
+            location_id=terms.location_id, starts_at=wanted.starts_at,
+        )  # fmt: skip
+        if missed:
+            raise RefusalError(f"{missed} Book it unpaid?", field="accepts_unpaid")
 
 
 def _check_time(

@@ -30,7 +30,7 @@ class Wanted:
     Args:
         location_id: None takes the practitioner's own; an Activity has none.
         mode: None takes the type's first.
-        fee_id: None takes the type's fee or rate; `fee_cents` None takes that fee's amount.
+        fee_id: None takes the type's fee or rate; `fee_cents` None takes that fee's amount. In an edit both None keep the fee.
         payer_id: None bills the client's default payer.
         uses_package: False is the opt-out from linking to a package by itself.
         accepts_unpaid: False asks first when a package just misses (rulebook 3.4).
@@ -215,6 +215,9 @@ def _location(session: Session, wanted: Wanted, practitioner: Practitioner, kept
 
 def _price(session: Session, wanted: Wanted, kind: AppointmentType, minutes: int, kept: Kept | None) -> Price:
     own = types.price_of(session, kind, minutes=minutes)
+    if kept and wanted.fee_id is None and wanted.fee_cents is None:
+        # Nothing said about the fee: it stays as booked, but an hourly one follows the minutes.
+        return own if minutes != kept.minutes and own.is_hourly else kept.price
     if kept and (wanted.fee_id, wanted.fee_cents) == (kept.price.fee_id, kept.price.cents) and minutes == kept.minutes:
         return kept.price
     if wanted.fee_id in (None, own.fee_id) and wanted.fee_cents in (None, own.cents):
@@ -285,11 +288,10 @@ def _group(session: Session, who: Actor, group_id: int) -> ClientGroup:
 
 
 def _payer(session: Session, client: Client, payer_id: int | None, kept: Kept | None) -> int:
+    if kept and client.id == kept.client_id and kept.payer_id is not None and payer_id in (None, kept.payer_id):
+        return kept.payer_id
     if payer_id in (None, client.default_payer_id):
         return client.default_payer_id
-    if kept and (client.id, payer_id) == (kept.client_id, kept.payer_id):
-        assert payer_id is not None
-        return payer_id
     if payer_id not in {payer.contact_id for payer in contacts.payers_of(session, client.id)}:
         raise RefusalError(f"Choose {client.name} or a contact linked to {client.name}.", field="bill_to")
     assert payer_id is not None

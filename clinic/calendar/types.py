@@ -68,6 +68,7 @@ class Price:
     description: str
     cents: int
     tax_bp: int
+    is_hourly: bool = field(default=False, compare=False)
 
 
 def listed(session: Session, *, is_archived: bool = False) -> list[TypeRow]:
@@ -158,12 +159,12 @@ def price_of(session: Session, kind: AppointmentType, *, minutes: int) -> Price:
     if kind.fee_id is not None:
         return price_of_fee(fees.fee_for(session, kind.fee_id), minutes=minutes)
     cents = money.for_minutes(hourly_cents=kind.rate_cents, minutes=minutes) if kind.is_hourly else kind.rate_cents
-    return Price(None, "", kind.name, cents, 0)
+    return Price(None, "", kind.name, cents, 0, kind.is_hourly)
 
 
 def price_of_fee(fee: Fee, *, minutes: int) -> Price:
     """Return what a fee of the schedule costs for so many minutes."""
-    return Price(fee.id, fee.code, fee.description, fees.amount_cents(fee, minutes), fee.tax_bp)
+    return Price(fee.id, fee.code, fee.description, fees.amount_cents(fee, minutes), fee.tax_bp, fee.is_hourly)
 
 
 def add(session: Session, who: Actor, draft: Draft, now: datetime) -> AppointmentType:

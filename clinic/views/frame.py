@@ -20,9 +20,9 @@ class Word:
 
 # Label, the endpoint it leads to, the right it needs, the blueprints it is current for.
 WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
-    ("Schedule", "calendar.home", Permission.SEE_CALENDAR, ("calendar", "booking", "types", "hours")),
-    ("Clients", "clients.index", Permission.SEE_CLIENTS, ("clients", "contacts", "groups")),
-    ("Invoices", "invoices.index", Permission.SEE_INVOICES, ("invoices", "payments", "night")),
+    ("Schedule", "calendar.home", Permission.SEE_CALENDAR, ("calendar", "booking", "changes", "types", "hours")),
+    ("Clients", "clients.index", Permission.SEE_CLIENTS, ("clients", "contacts", "groups", "client_billing")),
+    ("Invoices", "invoices.index", Permission.SEE_INVOICES, ("invoices", "invoice_lines", "payments", "night")),
     ("Packages", "packages.index", Permission.SEE_PACKAGES, ("packages", "package_lines")),
     ("Settings", "settings.index", Permission.SETTINGS, ("settings", "fees", "places", "practitioners", "staff")),
 )

@@ -1,0 +1,247 @@
+"""What the flyout of one item says: who, when, what became of it, what it costs, where that is invoiced, what may be done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from clinic.billing import states, work
+from clinic.calendar import booking, linking, statuses
+from clinic.calendar.linking import PackageLabel
+from clinic.calendar.offer import MODE_WORDS
+from clinic.kernel.errors import NotFoundError
+from clinic.models.billing import InvoiceLine, Share
+from clinic.models.calendar import Attendee, Item, ItemKind, Status
+from clinic.models.people import ClientGroup, Contact
+from clinic.models.practice import Location, Practice, Practitioner, Room
+from clinic.practice import settings
+from clinic.practice.permissions import Actor, Permission
+
+
+@dataclass(frozen=True)
+class StatusWord:
+    """Be one word to press, or the one that holds now."""
+
+    value: str
+    word: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Person:
+    """Show one attendee of a group with an own status."""
+
+    attendee_id: int
+    client_id: int
+    name: str
+    words: tuple[StatusWord, ...]
+    status: str
+
+
+@dataclass(frozen=True)
+class OnInvoice:
+    """Say on which invoice it stands, and what state that is in."""
+
+    invoice_id: int
+    number: str | None  # None: a draft
+    state: str
+    words: str
+    owed_cents: int
+
+
+@dataclass(frozen=True)
+class Billing:
+    """Hold one fee with who it is billed to; therapy groups have several."""
+
+    attendee_id: int
+    client: str
+    fee: str
+    cents: int
+    billed_cents: int  # less than the fee when the place was missed or cancelled
+    payer: str
+    invoice: OnInvoice | None
+    package: PackageLabel | None
+    do_not_invoice: bool
+
+
+@dataclass(frozen=True)
+class Flyout:
+    """Hold everything the flyout shows, and which deeds this person may do."""
+
+    item_id: int
+    version: int
+    kind: ItemKind
+    who: str
+    client_id: int | None
+    practitioner_id: int
+    practitioner: str
+    starts_at: datetime
+    ends_at: datetime
+    type_name: str
+    place: str
+    is_free: bool
+    is_void: bool
+    status: str
+    words: tuple[StatusWord, ...]
+    people: tuple[Person, ...]
+    billings: tuple[Billing, ...]
+    notes: str
+    may_change: bool
+    may_see_money: bool
+    may_invoice: bool
+    may_pay: bool
+    may_sell: bool
+
+    @property
+    def is_silent(self) -> bool:
+        """Say whether the client never hears of it."""
+        return self.kind.is_silent
+
+    @property
+    def one(self) -> Billing | None:
+        """Return the one fee there is, if it is one."""
+        return self.billings[0] if len(self.billings) == 1 else None
+
+
+def flyout_for(session: Session, who: Actor, item_id: int, now: datetime) -> Flyout:
+    """Return the flyout of an item.
+
+    Raises:
+        NotFoundError: there is none, or it is not theirs.
+    """
+    item = booking.item_for(session, who, item_id)
+    practice = settings.practice(session)
+    named = _names(session, item)
+    sees_money = who.may(Permission.SEE_INVOICES)
+    may_change = who.may(Permission.BOOK)
+    billings = _billings(session, item, practice, now) if sees_money else ()
+    shown = [_counted(item, attendee, practice, now) for attendee in item.attendees]
+    common = shown[0] if shown and len(set(shown)) == 1 else None
+    is_void = bool(item.attendees) and not any(each.status.is_live for each in item.attendees)
+    return Flyout(
+        item_id=item.id,
+        version=item.version,
+        kind=item.kind,
+        who=_title(item, named.group),
+        client_id=item.attendees[0].client_id if len(item.attendees) == 1 else None,
+        practitioner_id=item.practitioner_id,
+        practitioner=named.practitioner,
+        starts_at=item.starts_at,
+        ends_at=item.ends_at,
+        type_name=item.type.name if item.type else "Event",
+        place=_place(item, named),
+        is_free=not item.is_busy,
+        is_void=is_void,
+        status=statuses.word(item.kind, common) if common else "",
+        words=_words(item.kind, common) if shown and may_change else (),
+        people=_people(item, shown) if len(shown) > 1 else (),
+        billings=billings,
+        notes=item.notes,
+        may_change=may_change,
+        may_see_money=sees_money,
+        may_invoice=who.may(Permission.EDIT_INVOICES) and any(_is_open(each) for each in billings),
+        may_pay=who.may(Permission.TAKE_PAYMENTS),
+        may_sell=who.may(Permission.SELL_PACKAGES) and item.kind is ItemKind.APPOINTMENT and len(shown) == 1,
+    )
+
+
+@dataclass(frozen=True)
+class _Names:
+    practitioner: str
+    location: str | None
+    room: str | None
+    group: str | None
+
+
+def _names(session: Session, item: Item) -> _Names:
+    found = session.execute(
+        select(Practitioner.name, Location.name, Room.name, ClientGroup.name)
+        .select_from(Item)
+        .join(Practitioner, Practitioner.id == Item.practitioner_id)
+        .outerjoin(Location, Location.id == Item.location_id)
+        .outerjoin(Room, Room.id == Item.room_id)
+        .outerjoin(ClientGroup, ClientGroup.id == Item.group_id)
+        .where(Item.id == item.id)
+    ).one_or_none()
+    if found is None:
+        raise NotFoundError(f"item {item.id}")
+    return _Names(*found)
+
+
+def _title(item: Item, group: str | None) -> str:
+    return group or ", ".join(attendee.client.name for attendee in item.attendees) or item.title
+
+
+def _place(item: Item, named: _Names) -> str:
+    mode = MODE_WORDS[item.mode] if item.mode else None
+    room = f"room {named.room}" if named.room else None
+    return ", ".join(part for part in (mode, named.location, room) if part)
+
+
+def _counted(item: Item, attendee: Attendee, practice: Practice, now: datetime) -> Status:
+    return statuses.counted(attendee.status, item.kind, item.ends_at, now, past_is_attended=practice.past_booked_is_attended)
+
+
+def _words(kind: ItemKind, current: Status | None) -> tuple[StatusWord, ...]:
+    return tuple(StatusWord(status.value, statuses.word(kind, status), status is current) for status in statuses.offered(kind))
+
+
+def _people(item: Item, shown: Sequence[Status]) -> tuple[Person, ...]:
+    return tuple(
+        Person(
+            attendee_id=attendee.id,
+            client_id=attendee.client_id,
+            name=attendee.client.name,
+            words=tuple(
+                StatusWord(status.value, statuses.word(item.kind, status), status is current)
+                for status in (*statuses.offered(item.kind), Status.CANCELLED_BY_CLIENT)
+            ),
+            status=statuses.word(item.kind, current),
+        )
+        for attendee, current in zip(item.attendees, shown, strict=True)
+    )
+
+
+def _billings(session: Session, item: Item, practice: Practice, now: datetime) -> tuple[Billing, ...]:
+    billed = [attendee for attendee in item.attendees if attendee.is_billed]
+    if not billed:
+        return ()
+    rows = session.execute(
+        select(Share, Contact.name)
+        .join(Contact, Contact.id == Share.payer_id)
+        .where(Share.attendee_id.in_([attendee.id for attendee in billed]))
+        .order_by(Share.position, Share.id)
+    ).all()
+    lines = work.live_lines(session, [share.id for share, _name in rows])
+    packages = linking.label_for(session, [attendee.id for attendee in billed]) if lines else {}
+    invoiced = (
+        states.of(session, {line.invoice for line in lines.values()}, settings.house(session).local_date(now)) if lines else {}
+    )
+    return tuple(
+        Billing(
+            attendee_id=attendee.id,
+            client=attendee.client.name,
+            fee=" ".join(part for part in (attendee.fee_code, attendee.fee_description) if part),
+            cents=attendee.fee_cents,
+            billed_cents=work.billed_cents(attendee, practice),
+            payer=", ".join(name for share, name in rows if share.attendee_id == attendee.id),
+            invoice=_on_invoice([lines[s.id] for s, _n in rows if s.attendee_id == attendee.id and s.id in lines], invoiced),
+            package=packages.get(attendee.id),
+            do_not_invoice=attendee.do_not_invoice,
+        )
+        for attendee in billed
+    )
+
+
+def _on_invoice(lines: Sequence[InvoiceLine], invoiced: dict[int, states.State]) -> OnInvoice | None:
+    if not lines:
+        return None
+    invoice = lines[0].invoice
+    state = invoiced[invoice.id]
+    return OnInvoice(invoice.id, invoice.number, state.word, state.words, state.owed_cents if invoice.issued_at else 0)
+
+
+def _is_open(billing: Billing) -> bool:
+    return billing.invoice is None and not billing.do_not_invoice and billing.billed_cents > 0

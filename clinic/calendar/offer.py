@@ -1,0 +1,276 @@
+"""What a booking form offers for what is chosen so far: types, people, fees, places and the package it would use."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from clinic.billing import fees
+from clinic.calendar import booking, types
+from clinic.calendar.linking import Candidate
+from clinic.calendar.terms import Kept
+from clinic.kernel.errors import NotFoundError, RefusalError
+from clinic.kernel.texts import folded
+from clinic.models.calendar import AppointmentType, ItemKind, Mode
+from clinic.models.people import Client, ClientGroup, GroupKind
+from clinic.models.practice import Location, Practitioner, Room
+from clinic.people import clients, contacts, finding, groups
+from clinic.people.finding import Match
+from clinic.practice import settings
+from clinic.practice.permissions import Actor
+
+EVENT = 0  # as a type's id: a free-form event
+MODE_WORDS = {Mode.IN_PERSON: "In person", Mode.PHONE: "Phone", Mode.VIDEO: "Video"}
+PLACES_MAX = 300
+
+
+@dataclass(frozen=True)
+class Option:
+    """Be one choice of a list."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """Say what a booking form holds so far; whatever it leaves open gets the usual."""
+
+    practitioner_id: int | None = None
+    type_id: int | None = None
+    person: str = ""
+    who: str = ""  # "client:7" or "group:3", chosen for the text in `searched`
+    searched: str = ""
+    starts_at: datetime | None = None
+    minutes: int | None = None
+    fee_id: int | None = None
+    location_id: int | None = None
+    room_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Hold what the form shows, as plain values."""
+
+    practitioner_id: int
+    practitioner: str
+    practitioners: tuple[Option, ...]
+    types: tuple[Option, ...]
+    type_id: int
+    type_name: str
+    kind: ItemKind
+    minutes: int
+    is_minutes_locked: bool
+    is_rate_locked: bool
+    price_cents: int
+    fee_id: int | None
+    fees: tuple[Option, ...]
+    modes: tuple[Option, ...]
+    locations: tuple[Option, ...]
+    location_id: int | None
+    rooms: tuple[Option, ...]
+    person: Match | None
+    matches: tuple[Match, ...]  # several fit what was typed
+    payers: tuple[Option, ...]
+    payer_id: int | None
+    package: Candidate | None
+    near_miss: str | None
+
+    @property
+    def is_appointment(self) -> bool:
+        """Say whether mode, location, room and package apply."""
+        return self.kind is ItemKind.APPOINTMENT
+
+    @property
+    def is_event(self) -> bool:
+        """Say whether it has a title instead of a client and a fee."""
+        return self.kind is ItemKind.EVENT
+
+    @property
+    def client_id(self) -> int | None:
+        """Return the client chosen, if it is one."""
+        return self.person.id if self.person and self.person.kind == finding.CLIENT else None
+
+    @property
+    def group_id(self) -> int | None:
+        """Return the group chosen, if it is one."""
+        return self.person.id if self.person and self.person.kind == finding.GROUP else None
+
+
+def offer(
+    session: Session,
+    who: Actor,
+    sketch: Sketch,
+    *,
+    with_activities: bool,
+    kept: Kept | None = None,
+    kept_type: int | None = None,
+) -> Offer:
+    """Return what may be chosen, and what is chosen by itself.
+
+    Raises:
+        NotFoundError: the practitioner is not theirs, or nobody may be booked.
+    """
+    practitioners = _practitioners(session, who)
+    practitioner = next((row for row in practitioners if row.id == sketch.practitioner_id), None)
+    if practitioner is None:
+        if sketch.practitioner_id or not practitioners:
+            raise NotFoundError(f"practitioner {sketch.practitioner_id}")
+        practitioner = next((row for row in practitioners if row.id == who.practitioner_id), practitioners[0])
+    bookable = types.bookable_types(session, who, practitioner.id, with_activities=with_activities)
+    chosen = _chosen_type(session, sketch, bookable, kept_type)
+    minutes = _minutes(sketch, chosen, kept)
+    person, matches = (None, []) if chosen is None else _person(session, who, sketch)
+    location_id = sketch.location_id or (kept.location_id if kept else None) or practitioner.location_id
+    price = types.price_of(session, chosen, minutes=minutes) if chosen else None
+    fee_id = sketch.fee_id or (price.fee_id if price else None)
+    is_appointment = chosen is not None and chosen.kind is ItemKind.APPOINTMENT
+    payers, payer_id, billed_id = _payers(session, person, is_appointment=is_appointment)
+    package, near_miss = None, None
+    if is_appointment and billed_id and sketch.starts_at and kept is None:
+        package, near_miss = booking.package_of(
+            session, client_id=billed_id, fee_id=fee_id, practitioner_id=practitioner.id, location_id=location_id,
+            starts_at=sketch.starts_at,
+        )  # fmt: skip
+    return Offer(
+        practitioner_id=practitioner.id,
+        practitioner=practitioner.name,
+        practitioners=tuple(Option(str(row.id), row.name) for row in practitioners),
+        types=_type_options(bookable, chosen),
+        type_id=chosen.id if chosen else EVENT,
+        type_name=chosen.name if chosen else "Event",
+        kind=chosen.kind if chosen else ItemKind.EVENT,
+        minutes=minutes,
+        is_minutes_locked=chosen is not None and not chosen.is_duration_flexible,
+        is_rate_locked=chosen is not None and not chosen.is_rate_flexible,
+        price_cents=price.cents if price else 0,
+        fee_id=fee_id,
+        fees=_fees(session, chosen, minutes, price) if chosen and price and chosen.is_rate_flexible else (),
+        modes=tuple(Option(mode.value, MODE_WORDS[mode]) for mode in types.modes_of(chosen)) if chosen else (),
+        locations=_locations(session, location_id) if is_appointment else (),
+        location_id=location_id,
+        rooms=_rooms(session, chosen, sketch.room_id) if chosen and is_appointment else (),
+        person=person,
+        matches=tuple(matches),
+        payers=payers,
+        payer_id=payer_id,
+        package=package,
+        near_miss=near_miss,
+    )
+
+
+def _practitioners(session: Session, who: Actor) -> list[Practitioner]:
+    query = select(Practitioner).where(~Practitioner.is_archived).order_by(Practitioner.name).limit(PLACES_MAX)
+    if who.own_practitioner_id is not None:
+        query = query.where(Practitioner.id == who.own_practitioner_id)
+    return list(session.scalars(query))
+
+
+def _chosen_type(
+    session: Session, sketch: Sketch, bookable: list[AppointmentType], kept_type: int | None
+) -> AppointmentType | None:
+    if kept_type is not None:
+        return types.type_for(session, kept_type) if kept_type != EVENT else None
+    if sketch.type_id == EVENT:
+        return None
+    return next((kind for kind in bookable if kind.id == sketch.type_id), bookable[0] if bookable else None)
+
+
+def _minutes(sketch: Sketch, chosen: AppointmentType | None, kept: Kept | None) -> int:
+    usual = kept.minutes if kept else chosen.duration_minutes if chosen else 60
+    if chosen is not None and not chosen.is_duration_flexible:
+        return usual
+    asked = sketch.minutes or usual
+    return asked if types.MINUTES_MIN <= asked <= types.MINUTES_MAX else usual
+
+
+def _person(session: Session, who: Actor, sketch: Sketch) -> tuple[Match | None, list[Match]]:
+    typed = folded(sketch.person)
+    if sketch.who and (not typed or typed == folded(sketch.searched)):
+        return _named(session, who, sketch.who), []
+    if not typed:
+        return None, []
+    found = finding.find(session, who, sketch.person)
+    exact = [match for match in found if folded(match.name) == typed]
+    if len(exact) == 1 or len(found) == 1:
+        return (exact or found)[0], []
+    return None, found
+
+
+def _named(session: Session, who: Actor, ref: str) -> Match | None:
+    kind, _, text = ref.partition(":")
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        return None
+    try:
+        if kind == finding.GROUP:
+            group = groups.group_for(session, who, int(text))
+            return Match(finding.GROUP, group.id, group.name, "")
+        client = clients.client_for(session, who, int(text))
+    except NotFoundError:
+        return None
+    return Match(finding.CLIENT, client.id, client.name, "")
+
+
+def _payers(
+    session: Session, person: Match | None, *, is_appointment: bool
+) -> tuple[tuple[Option, ...], int | None, int | None]:
+    if person is None:
+        return (), None, None
+    client_id = person.id
+    if person.kind == finding.GROUP:
+        group = session.get_one(ClientGroup, person.id)
+        if is_appointment and group.kind is GroupKind.THERAPY:
+            return (), None, None  # each is billed to their own payer
+        client_id = group.billing_client_id
+    found = contacts.payers_of(session, client_id)
+    options = tuple(Option(str(p.contact_id), f"{p.name}, {p.reference}" if p.reference else p.name) for p in found)
+    default = session.get_one(Client, client_id).default_payer_id
+    return options, default, client_id
+
+
+def _fees(session: Session, chosen: AppointmentType, minutes: int, price: types.Price) -> tuple[Option, ...]:
+    house = settings.house(session)
+    own = [Option("", f"{chosen.name}, {house.money_short(price.cents)}")] if price.fee_id is None else []
+    listed = [fee for fee in fees.offered(session) if fee.minutes is not None or fee.is_hourly or fee.id == price.fee_id]
+    return (
+        *own,
+        *(Option(str(fee.id), f"{fee.description}, {house.money_short(fees.amount_cents(fee, minutes))}") for fee in listed),
+    )
+
+
+def _locations(session: Session, kept_id: int | None) -> tuple[Option, ...]:
+    query = select(Location).where(or_(~Location.is_archived, Location.id == kept_id)).order_by(Location.name)
+    return tuple(Option(str(row.id), row.name) for row in session.scalars(query.limit(PLACES_MAX)))
+
+
+def _rooms(session: Session, chosen: AppointmentType, kept_id: int | None) -> tuple[Option, ...]:
+    rows = session.execute(
+        select(Room.id, Room.name, Room.location_id, Location.name.label("place"))
+        .join(Location, Location.id == Room.location_id)
+        .where(~Location.is_archived, or_(~Room.is_archived, Room.id == kept_id))
+        .order_by(Location.name, Room.name)
+        .limit(PLACES_MAX)
+    ).all()
+    is_one_place = len({row.location_id for row in rows}) < 2
+    none = () if chosen.requires_room else (Option("", "None"),)
+    return (*none, *(Option(str(row.id), row.name if is_one_place else f"{row.name}, {row.place}") for row in rows))
+
+
+def _type_options(bookable: list[AppointmentType], chosen: AppointmentType | None) -> tuple[Option, ...]:
+    listed = bookable if chosen is None or chosen in bookable else [chosen, *bookable]
+    words = [Option(str(kind.id), f"Activity: {kind.name}" if kind.kind is ItemKind.ACTIVITY else kind.name) for kind in listed]
+    return (*words, Option(str(EVENT), "Event without a client"))
+
+
+def refuse_unnamed(found: Offer) -> None:
+    """Ask for a client or group when none, or more than one, fits what was typed.
+
+    Raises:
+        RefusalError: the sentence says which.
+    """
+    if found.is_event or found.person is not None:
+        return
+    if found.matches:
+        raise RefusalError("More than one fits. Choose from the list.", field="who")
+    raise RefusalError("No client or group of yours has this name.", field="person")

@@ -1,0 +1,184 @@
+"""Booking in the grid and on a page of its own, and the flyout of what is booked."""
+
+from datetime import date, time
+from typing import Any
+
+from flask import Blueprint, g, request, url_for
+
+from clinic.calendar import booking, flyout, offer, statuses
+from clinic.calendar.offer import Offer
+from clinic.forms.calendar import BookingForm, Place, StatusForm, id_or_none
+from clinic.kernel.database import reading, writing
+from clinic.kernel.errors import RefusalError
+from clinic.practice import once
+from clinic.practice.permissions import Permission
+from clinic.views import leaves
+from clinic.views.access import actor, now, requires
+from clinic.views.answer import Answer, answer, is_piece, leave, page, say
+
+bp = Blueprint("booking", __name__)
+USUAL_START = time(9)
+
+
+@bp.route("/calendar/<int:practitioner_id>/<day:day>/book", methods=["GET", "POST"])
+@requires(Permission.BOOK)
+def book(practitioner_id: int, day: date) -> Answer:
+    """Show the in-line form, or book and answer with the day."""
+    place = Place(practitioner_id or None, day, with_activities=True)
+    form, found = _filled(place)
+    if request.method == "GET":
+        return answer("calendar/_form.html", **_leaf(form, found, practitioner_id, day, leaves.asked_window()))
+    column_url = url_for("calendar.column", practitioner_id=practitioner_id or found.practitioner_id, day=day)
+    week_url = leaves.week_url(found.practitioner_id, day)
+    _save(form, found, place, column_url if is_piece() else week_url)
+    if not form.complaints:
+        return leaves.in_column(None, practitioner_id or found.practitioner_id, day, then=week_url)
+    minute, minutes = _span(form)
+    shown = _leaf(form, found, practitioner_id, day, None) | {"minute": minute, "minutes": minutes}
+    del shown["spot"]
+    clash_id = form.clash.item_id if form.clash else None
+    leaf_day = (practitioner_id or found.practitioner_id, day)
+    return leaves.in_column("calendar/_form.html", *leaf_day, form=form, clash_id=clash_id, **shown)
+
+
+@bp.route("/calendar/<int:practitioner_id>/<day:day>/book/fields", methods=["GET", "POST"])
+@requires(Permission.BOOK)
+def fields(practitioner_id: int, day: date) -> Answer:
+    """Show the in-line form again with the fields of what is chosen; nothing is booked."""
+    form, found = _filled(Place(practitioner_id or None, day, with_activities=True))
+    return answer("calendar/_form.html", **_leaf(form, found, practitioner_id, day, leaves.asked_window()))
+
+
+@bp.route("/calendar/new", methods=["GET", "POST"])
+@requires(Permission.BOOK)
+def new() -> Answer:
+    """Show the full form, which has every type but Activities, or book and go to that week."""
+    place = Place(None, None, with_activities=False)
+    form, found = _filled(place)
+    shown: dict[str, Any] = {
+        "filled": form,
+        "offer": found,
+        "fields_url": url_for(".new_fields"),
+        "back_url": url_for("calendar.home"),
+    }
+    if request.method == "GET":
+        return page("calendar/new.html", **shown)
+    starts_on = form.day.data
+    week_url = leaves.week_url(found.practitioner_id, starts_on) if starts_on else url_for("calendar.home")
+    _save(form, found, place, week_url)
+    if form.complaints:
+        return page("calendar/new.html", form=form, **shown)
+    say(f"{found.type_name} is booked.")
+    return leave(week_url)
+
+
+@bp.route("/calendar/new/fields", methods=["GET", "POST"])
+@requires(Permission.BOOK)
+def new_fields() -> Answer:
+    """Show the full form again with the fields of what is chosen; nothing is booked."""
+    form, found = _filled(Place(None, None, with_activities=False))
+    shown: dict[str, Any] = {
+        "filled": form,
+        "offer": found,
+        "fields_url": url_for(".new_fields"),
+        "back_url": url_for("calendar.home"),
+    }
+    return answer("calendar/_new.html", **shown) if is_piece() else page("calendar/new.html", **shown)
+
+
+@bp.get("/calendar/items/<int:item_id>")
+@requires(Permission.SEE_CALENDAR)
+def item(item_id: int) -> Answer:
+    """Show the flyout."""
+    with reading() as session:
+        shown = flyout.flyout_for(session, actor(), item_id, now())
+    return answer("calendar/_flyout.html", **leaves.flyout_context(shown, leaves.asked_window()))
+
+
+@bp.post("/calendar/items/<int:item_id>/status")
+@requires(Permission.BOOK)
+def status(item_id: int) -> Answer:
+    """Set the status that was pressed, of one attendee or of all."""
+    form = StatusForm(request.form)
+    try:
+        with writing() as session:
+            statuses.set_status(session, actor(), item_id, form.wanted, now(), attendee_id=id_or_none(form.attendee.data))
+    except RefusalError as error:
+        form.refuse(error)
+    return leaves.with_flyout(item_id, refused=form)
+
+
+@bp.get("/calendar/items/<int:item_id>/status")
+@requires(Permission.SEE_CALENDAR)
+def status_of(item_id: int) -> Answer:
+    """Show the flyout: what was posted here answers there too."""
+    return item(item_id)
+
+
+def _filled(place: Place) -> tuple[BookingForm, Offer]:
+    form = BookingForm(request.form) if request.method == "POST" else BookingForm(data=_asked(place))
+    with reading() as session:
+        found = offer.offer(session, actor(), form.sketch(place, g.house.timezone), with_activities=place.with_activities)
+    form.show(found)
+    return form, found
+
+
+def _asked(place: Place) -> dict[str, Any]:
+    hour, _, minute = request.args.get("at", "").partition(":")
+    is_time = hour.isascii() and hour.isdigit() and minute.isascii() and minute.isdigit()
+    starts = time(int(hour), int(minute)) if is_time and int(hour) < 24 and int(minute) < 60 else USUAL_START
+    client_id = id_or_none(request.args.get("client"))
+    return {
+        "starts_at": starts,
+        "day": place.day or g.house.local_date(now()),
+        "who": f"client:{client_id}" if client_id else "",
+    }
+
+
+def _save(form: BookingForm, found: Offer, place: Place, location: str) -> None:
+    """Book what the form asks for; what is refused stays in the form."""
+    is_valid = form.validate()
+    try:
+        _refuse_unfit(form, found, place)
+        if not is_valid:
+            return
+        wanted = form.wanted(found, place, g.house.timezone)
+        with writing() as session:
+            key = once.claim(session, actor(), form.once.data, now())
+            booking.book(session, actor(), wanted, now())
+            key.location = location
+    except RefusalError as error:
+        form.refuse(error)
+
+
+def _refuse_unfit(form: BookingForm, found: Offer, place: Place) -> None:
+    if not form.type.raw_data:
+        raise RefusalError("Choose an appointment type.", field="type")
+    if form.type.data != found.type_id:
+        where = "" if place.with_activities else " Activities are booked in the calendar itself."
+        raise RefusalError(f"Choose a type from the list.{where}", field="type")
+    if form.is_stale:
+        raise RefusalError(f"These are now the fields of {found.type_name}. Check them, then save again.")
+    offer.refuse_unnamed(found)
+
+
+def _leaf(form: BookingForm, found: Offer, practitioner_id: int, day: date, window: Any) -> dict[str, Any]:
+    minute, minutes = _span(form)
+    who = found.person.name if found.person else ""
+    first_hour: dict[str, Any] = {"h": request.args["h"]} if "h" in request.args else {}
+    return {
+        "filled": form,
+        "offer": found,
+        "book_day": day,
+        "spot": leaves.spot(window, minute, minutes) if window else None,
+        "ghost": leaves.ghost(minute, minutes, who),
+        "book_url": url_for(".book", practitioner_id=practitioner_id, day=day),
+        "fields_url": url_for(".fields", practitioner_id=practitioner_id, day=day, **first_hour),
+        "back_url": leaves.week_url(found.practitioner_id, day),
+        "chooses_practitioner": practitioner_id == 0,
+    }
+
+
+def _span(form: BookingForm) -> tuple[int, int]:
+    starts = form.starts_at.data or USUAL_START
+    return starts.hour * 60 + starts.minute, form.minutes.data or 60

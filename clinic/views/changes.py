@@ -1,0 +1,208 @@
+"""Changing what is booked: edit, move, cancel, delete. Each is a face of the flyout."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, g, request, url_for
+from sqlalchemy.orm import Session
+
+from clinic.calendar import booking, flyout, offer, statuses
+from clinic.calendar.flyout import Flyout
+from clinic.calendar.offer import EVENT, Offer, Sketch
+from clinic.calendar.terms import Kept
+from clinic.forms.calendar import BookingForm, CancelForm, MoveForm, Place, status_of, version_of
+from clinic.kernel import clock
+from clinic.kernel.database import reading, writing
+from clinic.kernel.errors import RefusalError
+from clinic.models.calendar import Item
+from clinic.practice.permissions import Permission
+from clinic.views import leaves
+from clinic.views.access import actor, now, requires
+from clinic.views.answer import Answer, answer, is_piece, leave
+
+bp = Blueprint("changes", __name__)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Hold an item as its edit form opened it."""
+
+    shown: Flyout
+    kept: Kept
+    offer: Offer
+    form: BookingForm
+    invoice: str | None  # on which invoice it stands
+
+
+@bp.route("/calendar/items/<int:item_id>/edit", methods=["GET", "POST"])
+@requires(Permission.BOOK)
+def edit(item_id: int) -> Answer:
+    """Show the form, or change what is booked."""
+    opened = _opened(item_id)
+    if request.method == "GET":
+        return answer("calendar/_edit.html", **_edit_context(opened))
+    form, was_on = opened.form, leaves.day_of(opened.shown.starts_at)
+    _save(opened)
+    if form.complaints:
+        context = _edit_context(opened)
+        del context["spot"]
+        return leaves.in_column("calendar/_edit.html", opened.shown.practitioner_id, was_on, form=form, **context)
+    if is_piece() and form.day.data != was_on:
+        return leave(leaves.week_url(opened.shown.practitioner_id, form.day.data))
+    return leaves.with_flyout(item_id)
+
+
+@bp.route("/calendar/items/<int:item_id>/edit/fields", methods=["GET", "POST"])
+@requires(Permission.BOOK)
+def edit_fields(item_id: int) -> Answer:
+    """Show the form again for the client that is chosen; nothing is changed."""
+    return answer("calendar/_edit.html", **_edit_context(_opened(item_id)))
+
+
+@bp.route("/calendar/items/<int:item_id>/move", methods=["GET", "POST"])
+@requires(Permission.BOOK)
+def move(item_id: int) -> Answer:
+    """Show the form, or move."""
+    with reading() as session:
+        shown = flyout.flyout_for(session, actor(), item_id, now())
+        form, found = _move_form(session, item_id)
+    context: dict[str, Any] = {"flyout": shown, "filled": form, "version": form.version.data or shown.version}
+    if request.method == "GET":
+        return answer("calendar/_move.html", **leaves.flyout_context(shown, leaves.asked_window()) | context)
+    was_on = leaves.day_of(shown.starts_at)
+    if form.validate():
+        try:
+            with writing() as session:
+                to = form.wanted(g.house.timezone, has_room=bool(found.rooms))
+                booking.move(session, actor(), item_id, to, now(), version=version_of(form.version.data))
+        except RefusalError as error:
+            form.refuse(error)
+    if form.complaints:
+        return leaves.in_column("calendar/_move.html", shown.practitioner_id, was_on, form=form, **context)
+    if is_piece() and (form.day.data != was_on or to.practitioner_id not in (None, shown.practitioner_id)):
+        return leave(leaves.week_url(to.practitioner_id or shown.practitioner_id, form.day.data))
+    return leaves.with_flyout(item_id)
+
+
+@bp.route("/calendar/items/<int:item_id>/cancel", methods=["GET", "POST"])
+@requires(Permission.BOOK)
+def cancel(item_id: int) -> Answer:
+    """Ask who cancelled and say what that bills, or cancel."""
+    with reading() as session:
+        shown = flyout.flyout_for(session, actor(), item_id, now())
+        choices = statuses.cancel_choices(session, actor(), item_id, now())
+    form = CancelForm(request.form if request.method == "POST" else None, data={"status": choices[0].value if choices else ""})
+    context: dict[str, Any] = {"flyout": shown, "filled": form, "choices": choices}
+    if request.method == "GET":
+        return answer("calendar/_cancel.html", **leaves.flyout_context(shown, leaves.asked_window()) | context)
+    if form.validate():
+        try:
+            with writing() as session:
+                wanted = status_of(form.status.data)
+                statuses.set_status(session, actor(), item_id, wanted, now(), reason=form.reason.data or "")
+        except RefusalError as error:
+            form.refuse(error)
+    if form.complaints:
+        was_on = leaves.day_of(shown.starts_at)
+        return leaves.in_column("calendar/_cancel.html", shown.practitioner_id, was_on, form=form, **context)
+    return leaves.with_flyout(item_id)
+
+
+@bp.route("/calendar/items/<int:item_id>/delete", methods=["GET", "POST"])
+@requires(Permission.BOOK)
+def delete(item_id: int) -> Answer:
+    """Say what deleting leaves behind, or delete."""
+    with reading() as session:
+        shown = flyout.flyout_for(session, actor(), item_id, now())
+    if request.method == "GET":
+        return answer("calendar/_delete.html", **leaves.flyout_context(shown, leaves.asked_window()))
+    with writing() as session:
+        booking.delete(session, actor(), item_id, now())
+    day = leaves.day_of(shown.starts_at)
+    return leaves.in_column(None, shown.practitioner_id, day, then=leaves.week_url(shown.practitioner_id, day))
+
+
+def _save(opened: Opened) -> None:
+    form, item_id = opened.form, opened.shown.item_id
+    is_valid = form.validate()
+    try:
+        offer.refuse_unnamed(opened.offer)
+        if not is_valid:
+            return
+        wanted = form.wanted(opened.offer, Place(opened.shown.practitioner_id, None, True), g.house.timezone)
+        with writing() as session:
+            booking.edit(session, actor(), item_id, wanted, now(), version=version_of(form.version.data))
+    except RefusalError as error:
+        form.refuse(error)
+
+
+def _opened(item_id: int) -> Opened:
+    with reading() as session:
+        shown = flyout.flyout_for(session, actor(), item_id, now())
+        item = booking.item_for(session, actor(), item_id)
+        kept = booking.kept_of(session, item)
+        line = booking.invoiced_line(session, item)
+        form = BookingForm(request.form) if request.method == "POST" else BookingForm(data=_as_booked(item, kept))
+        sketch = form.sketch(Place(item.practitioner_id, None, True), g.house.timezone)
+        found = offer.offer(
+            session, actor(), _still(sketch, item), with_activities=True, kept=kept, kept_type=item.type_id or EVENT
+        )
+    form.show(found)
+    if request.method == "GET" and kept.payer_id:
+        form.bill_to.data = kept.payer_id
+    number = None if line is None else f"invoice {line.invoice.number}" if line.invoice.number else "a draft invoice"
+    return Opened(shown, kept, found, form, number)
+
+
+def _still(sketch: Sketch, item: Item) -> Sketch:
+    # Who stays is not always in the form: a group never is, nor anyone on an invoice.
+    whose = f"group:{item.group_id}" if item.group_id else ""
+    whose = whose or (f"client:{item.attendees[0].client_id}" if item.attendees else "")
+    if item.group_id or not (sketch.who or sketch.person):
+        return Sketch(**{**vars(sketch), "who": whose, "person": "", "searched": ""})
+    return sketch
+
+
+def _as_booked(item: Item, kept: Kept) -> dict[str, Any]:
+    there = clock.local(item.starts_at, g.house.timezone)
+    whose = f"group:{item.group_id}" if item.group_id else ""
+    return {
+        "who": whose or (f"client:{kept.client_id}" if kept.client_id else ""),
+        "day": there.date(),
+        "starts_at": there.time(),
+        "minutes": kept.minutes,
+        "fee": kept.price.fee_id,
+        "amount": kept.price.cents,
+        "mode": item.mode,
+        "location": item.location_id,
+        "room": item.room_id,
+        "busy": "busy" if item.is_busy else "free",
+        "title": item.title,
+        "notes": item.notes,
+    }
+
+
+def _edit_context(opened: Opened) -> dict[str, Any]:
+    window = leaves.asked_window()
+    first_hour: dict[str, Any] = {"h": window.first_hour} if window else {}
+    words = f"On {opened.invoice}: fee, client and Bill to stay as they are." if opened.invoice else None
+    return leaves.flyout_context(opened.shown, window) | {
+        "filled": opened.form,
+        "offer": opened.offer,
+        "version": opened.form.version.data or opened.shown.version,
+        "kept_words": words,
+        "kept_cents": opened.kept.price.cents,
+        "fields_url": url_for(".edit_fields", item_id=opened.shown.item_id, **first_hour),
+    }
+
+
+def _move_form(session: Session, item_id: int) -> tuple[MoveForm, Offer]:
+    item = booking.item_for(session, actor(), item_id)
+    there = clock.local(item.starts_at, g.house.timezone)
+    now_at = {"day": there.date(), "starts_at": there.time()}
+    form = MoveForm(request.form if request.method == "POST" else None, data=now_at)
+    sketch = Sketch(practitioner_id=item.practitioner_id, room_id=item.room_id, location_id=item.location_id)
+    found = offer.offer(session, actor(), sketch, with_activities=True, kept_type=item.type_id or EVENT)
+    form.practitioner.offer(found.practitioners, item.practitioner_id)
+    form.room.offer(found.rooms, item.room_id)
+    return form, found
