@@ -8,6 +8,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from clinic import cli, views
+from clinic.billing.paper import Paper
 from clinic.config import Config, secret_key
 from clinic.extensions import compress, csrf, db, htmx, login, migrate
 from clinic.kernel.database import engine_options, normal_url
@@ -34,7 +35,7 @@ def create_app(config: Config | None = None, *, instance_path: str | None = None
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(url),
         MAX_CONTENT_LENGTH=FORM_BYTES_MAX,
         MAX_FORM_MEMORY_SIZE=FORM_BYTES_MAX,
-        TRUSTED_HOSTS=[host.strip() for host in config.TRUSTED_HOSTS.split(",") if host.strip()] or None,
+        TRUSTED_HOSTS=config.trusted_hosts,
         SESSION_COOKIE_NAME="__Host-clinic" if config.is_https else "clinic",
         SESSION_COOKIE_SECURE=config.is_https,
         SESSION_COOKIE_HTTPONLY=True,
@@ -55,6 +56,7 @@ def create_app(config: Config | None = None, *, instance_path: str | None = None
     csrf.init_app(app)
     compress.init_app(app)
     logging.getLogger("xhtml2pdf").setLevel(logging.ERROR)  # its warnings quote the document, names and all
+    app.extensions["paper"] = Paper(Path(__file__).parent / "templates" / "paper", Path(__file__).parent / "static" / "fonts")
     views.register(app)
     cli.register(app)
     return app

@@ -5,6 +5,10 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from urllib.parse import urlsplit
+
+# A health check asks from the same machine.
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,13 @@ class Config:
     def is_https(self) -> bool:
         """Say whether people reach this practice over TLS."""
         return self.BASE_URL.startswith("https://")
+
+    @property
+    def trusted_hosts(self) -> list[str] | None:
+        """Return the host names this server answers to: those named, else that of a public BASE_URL; None means any."""
+        named = [host.strip() for host in self.TRUSTED_HOSTS.split(",") if host.strip()]
+        own = urlsplit(self.BASE_URL).hostname or ""
+        return named or ([own, *LOOPBACK] if own not in ("", *LOOPBACK) else None)
 
     @property
     def takes_cards(self) -> bool:

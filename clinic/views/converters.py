@@ -11,7 +11,9 @@ ID_MAX = 2**31 - 1
 
 
 class IdConverter(IntegerConverter):
-    """Match whole numbers up to the largest id."""
+    """Match whole numbers up to the largest id, in plain digits."""
+
+    regex = r"[0-9]+"
 
     def __init__(self, map: object, *_args: object, **_kwargs: object) -> None:  # noqa: A002 - Werkzeug's name
         super().__init__(map, max=ID_MAX)  # type: ignore[arg-type]
@@ -20,7 +22,7 @@ class IdConverter(IntegerConverter):
 class DayConverter(BaseConverter):
     """Match a day such as 2026-11-18."""
 
-    regex = r"\d{4}-\d{2}-\d{2}"
+    regex = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
     def to_python(self, value: str) -> date:
         """Read the day; one that does not exist is an address that does not exist."""

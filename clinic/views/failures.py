@@ -2,10 +2,10 @@
 
 from types import TracebackType
 
-from flask import Flask, redirect, render_template, request
+from flask import Flask, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from clinic.kernel.errors import AlreadyPostedError, ClashError, NotAllowedError, NotFoundError, RefusalError
 
@@ -49,6 +49,11 @@ def register(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def out_of_date(_error: CSRFError) -> ResponseReturnValue:
         return _page(400, "This form is out of date. Go back, load the page again and send it once more.")
+
+    @app.errorhandler(SecurityError)
+    def not_our_name(_error: SecurityError) -> ResponseReturnValue:
+        # Asked under a name that is not this server's: no page, as its links would carry that name.
+        return Response("This server does not answer to that name.", status=400, mimetype="text/plain")
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> ResponseReturnValue:

@@ -37,10 +37,10 @@ def register(app: Flask) -> None:
     @app.before_request
     def refuse_nul() -> None:
         # No person types NUL, and PostgreSQL cannot store it.
-        texts = [*request.args.values(), *request.view_args.values()] if request.view_args else [*request.args.values()]
+        texts = [request.path, *(text for name, texts in request.args.lists() for text in (name, *texts))]
         if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
-            texts += [text for values in request.form.lists() for text in values[1]]
-        if any("\0" in text for text in texts if isinstance(text, str)):
+            texts += [text for name, texts in request.form.lists() for text in (name, *texts)]
+        if any("\0" in text for text in texts):
             abort(400)
 
     @app.after_request
