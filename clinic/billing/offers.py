@@ -85,13 +85,13 @@ def practitioners(session: Session, who: Actor) -> Choices:
     query = select(Practitioner.id, Practitioner.name).where(~Practitioner.is_archived)
     if who.own_practitioner_id is not None:
         query = query.where(Practitioner.id == who.own_practitioner_id)
-    return list(session.execute(query.order_by(Practitioner.name, Practitioner.id)))
+    return [(row.id, row.name) for row in session.execute(query.order_by(Practitioner.name, Practitioner.id))]
 
 
 def locations(session: Session) -> Choices:
     """Return where sessions are given."""
     query = select(Location.id, Location.name).where(~Location.is_archived).order_by(Location.name, Location.id)
-    return list(session.execute(query))
+    return [(row.id, row.name) for row in session.execute(query)]
 
 
 def offer(session: Session, who: Actor, client_id: int) -> Offer:

@@ -121,7 +121,9 @@ def on_deleted(session: Session, who: Actor, item: Item, now: datetime) -> None:
     session.flush()
 
 
-def link(session: Session, who: Actor, line_id: int, attendee_id: int, now: datetime) -> None:
+def link(
+    session: Session, who: Actor, line_id: int, attendee_id: int, now: datetime, *, reason: str = "Linked by hand"
+) -> None:
     """Put a booked session on a package line by hand. What was unlinked before may be linked again this way.
 
     Raises:
@@ -144,7 +146,7 @@ def link(session: Session, who: Actor, line_id: int, attendee_id: int, now: date
     why = matching.misfit(session, sale, line, attendee, item)
     if why:
         raise RefusalError(why)
-    _join(session, who, line, sale, attendee, item, now, reason="Linked by hand")
+    _join(session, who, line, sale, attendee, item, now, reason=reason)
     session.flush()
 
 

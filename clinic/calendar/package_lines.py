@@ -201,7 +201,7 @@ def _book(session: Session, who: Actor, sale: PackageSale, line: InvoiceLine, ed
         raise
     attendee_id = session.scalar(select(Attendee.id).where(Attendee.item_id == item.id, Attendee.client_id == client_id))
     assert attendee_id is not None
-    linking.link(session, who, line.id, attendee_id, now)
+    linking.link(session, who, line.id, attendee_id, now, reason="Booked from the invoice")
 
 
 def _move(
