@@ -1,14 +1,14 @@
 """Invoices: drafts and their lines, issuing, and billing a session at once."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, selectinload
 
-from clinic.billing import ledger, numbering, sessions, snapshot, totals, work
+from clinic.billing import ledger, lines, numbering, sessions, snapshot, work
 from clinic.billing.ledger import Leg
+from clinic.billing.lines import NewLine, line_of
 from clinic.billing.states import State
 from clinic.billing.states import of as states
 from clinic.billing.work import live_lines as line_for_shares
@@ -24,26 +24,11 @@ from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
 __all__ = [
-    "NewLine", "State", "add_line", "add_share", "bill_attendee", "bill_item", "delete_draft", "draft", "edit_line",
-    "invoice_for", "issue", "line_for_shares", "remove_line", "set_do_not_invoice", "states", "theirs",
+    "NewLine", "State", "add_line", "add_share", "bill_attendee", "bill_item", "bill_uninvoiced", "client_of",
+    "delete_draft", "draft", "edit_line", "invoice_for", "issue", "line_for_shares", "line_of", "remove_line",
+    "set_do_not_invoice", "states", "theirs",
 ]  # fmt: skip
 LINES_MAX = 300  # what one document can print (a PDF's time grows faster than its rows)
-
-
-@dataclass(frozen=True)
-class NewLine:
-    """Say what a line shall be. `tax_bp` is added to the unit, or contained in it, as the practice prices."""
-
-    description: str
-    unit_cents: int
-    quantity: int = 1
-    code: str = ""
-    session_date: date | None = None
-    fee_id: int | None = None
-    minutes: int | None = None
-    discount_cents: int = 0
-    tax_bp: int = 0
-    share_id: int | None = None
 
 
 def draft(
@@ -106,9 +91,9 @@ def add_line(session: Session, invoice: Invoice, new: NewLine) -> InvoiceLine:
         position=max((each.position for each in invoice.lines), default=0) + 1,
         share_id=new.share_id,
     )
-    _write(session, line, new)
+    lines.write(line, new, inclusive=settings.practice(session).tax_inclusive)
     invoice.lines.append(line)
-    _add_up(invoice)
+    lines.add_up(invoice)
     session.flush()
     return line
 
@@ -121,9 +106,9 @@ def edit_line(session: Session, invoice: Invoice, line_id: int, new: NewLine) ->
         RefusalError: the invoice was issued, or the amount is not one a line may have.
     """
     _check_draft(invoice)
-    line = _line_of(invoice, line_id)
-    _write(session, line, new)
-    _add_up(invoice)
+    line = line_of(invoice, line_id)
+    lines.write(line, new, inclusive=settings.practice(session).tax_inclusive)
+    lines.add_up(invoice)
     session.flush()
     return line
 
@@ -136,8 +121,8 @@ def remove_line(session: Session, invoice: Invoice, line_id: int) -> None:
         RefusalError: the invoice was issued.
     """
     _check_draft(invoice)
-    invoice.lines.remove(_line_of(invoice, line_id))
-    _add_up(invoice)
+    invoice.lines.remove(line_of(invoice, line_id))
+    lines.add_up(invoice)
     session.flush()
 
 
@@ -187,8 +172,8 @@ def issue(session: Session, who: Actor, invoice: Invoice, now: datetime, *, issu
     if practice.money_locked_at is None:
         # The tax setting could still change after the draft was made; from the first issue on it cannot.
         for line in invoice.lines:
-            _price(line, inclusive=practice.tax_inclusive)
-        _add_up(invoice)
+            lines.price(line, inclusive=practice.tax_inclusive)
+        lines.add_up(invoice)
         practice.money_locked_at = now
     session.flush()  # the lines first: the database takes none once the invoice is issued
     frozen = snapshot.take(session, invoice)
@@ -253,6 +238,11 @@ def invoice_for(session: Session, who: Actor, invoice_id: int) -> Invoice:
     return invoice
 
 
+def client_of(session: Session, invoice: Invoice) -> Client | None:
+    """Return the client the invoice names, if it names one."""
+    return session.get(Client, invoice.client_id) if invoice.client_id is not None else None
+
+
 def bill_attendee(session: Session, who: Actor, attendee_id: int, now: datetime) -> list[Invoice]:
     """Issue one invoice per payer for a place's uninvoiced shares (the flyout's Create Invoice).
 
@@ -292,6 +282,22 @@ def bill_item(session: Session, who: Actor, item_id: int, now: datetime) -> list
     return issued
 
 
+def bill_uninvoiced(session: Session, who: Actor, *, client_id: int, payer_id: int, now: datetime) -> Invoice:
+    """Issue one invoice to the payer for all the client's uninvoiced sessions.
+
+    Raises:
+        RefusalError: there is nothing to bill.
+    """
+    waiting = work.uninvoiced(session, who, now, client_id=client_id, payer_id=payer_id)
+    if not waiting:
+        raise RefusalError("Nothing is waiting to be invoiced.")
+    invoice = draft(session, who, payer_id=payer_id, client_id=client_id, now=now)
+    for each in waiting:
+        add_share(session, invoice, each.share_id)
+    issue(session, who, invoice, now)
+    return invoice
+
+
 def _bill(session: Session, who: Actor, attendee: Attendee, now: datetime) -> list[Invoice]:
     work.check_billable(attendee, settings.practice(session))
     shares = work.shares_of(session, [attendee.id])
@@ -322,10 +328,10 @@ def _bill(session: Session, who: Actor, attendee: Attendee, now: datetime) -> li
 
 
 def _check_share_is_free(session: Session, share_ids: Collection[int]) -> None:
-    lines = work.live_lines(session, share_ids)
-    if not lines:
+    taken = work.live_lines(session, share_ids)
+    if not taken:
         return
-    invoice = next(iter(lines.values())).invoice
+    invoice = next(iter(taken.values())).invoice
     if invoice.source is InvoiceSource.PACKAGE:
         raise ClashError(f"This session is paid for by a package, on invoice {invoice.number}.")
     where = f"invoice {invoice.number}" if invoice.number else "a draft"
@@ -335,37 +341,3 @@ def _check_share_is_free(session: Session, share_ids: Collection[int]) -> None:
 def _check_draft(invoice: Invoice) -> None:
     if invoice.issued_at is not None:
         raise ClashError(f"Invoice {invoice.number} was issued; what is issued never changes.")
-
-
-def _line_of(invoice: Invoice, line_id: int) -> InvoiceLine:
-    for line in invoice.lines:
-        if line.id == line_id:
-            return line
-    raise NotFoundError("line")
-
-
-def _write(session: Session, line: InvoiceLine, new: NewLine) -> None:
-    line.session_date, line.fee_id, line.minutes = new.session_date, new.fee_id, new.minutes
-    line.code, line.description, line.quantity = new.code, new.description, new.quantity
-    line.unit_cents, line.discount_cents, line.tax_bp = new.unit_cents, new.discount_cents, new.tax_bp
-    _price(line, inclusive=settings.practice(session).tax_inclusive)
-
-
-def _price(line: InvoiceLine, *, inclusive: bool) -> None:
-    sums = totals.line(
-        unit_cents=line.unit_cents,
-        quantity=line.quantity,
-        discount_cents=line.discount_cents,
-        tax_bp=line.tax_bp,
-        inclusive=inclusive,
-    )
-    line.net_cents, line.tax_cents, line.total_cents = sums.net_cents, sums.tax_cents, sums.gross_cents
-
-
-def _add_up(invoice: Invoice) -> None:
-    sums = totals.of(_in_order(invoice.lines))
-    invoice.net_cents, invoice.tax_cents, invoice.total_cents = sums.net_cents, sums.tax_cents, sums.gross_cents
-
-
-def _in_order(lines: Sequence[InvoiceLine]) -> list[InvoiceLine]:
-    return sorted(lines, key=lambda line: line.position)

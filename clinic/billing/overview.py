@@ -40,6 +40,11 @@ class Billed:
         return sum(row.balance_cents for row in self.rows if row.state.word != "Draft")
 
     @property
+    def uninvoiced_count(self) -> int:
+        """Return how many sessions are uninvoiced."""
+        return len(self.uninvoiced)
+
+    @property
     def uninvoiced_cents(self) -> int:
         """Return what the uninvoiced sessions come to."""
         return sum(each.amount_cents for each in self.uninvoiced)

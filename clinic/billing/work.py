@@ -37,6 +37,7 @@ class Work:
     description: str
     amount_cents: int
     is_released: bool
+    is_silent: bool  # an Activity: the client hears of it only by this line
 
 
 def billed_cents(attendee: Attendee, practice: Practice) -> int:
@@ -130,6 +131,7 @@ def uninvoiced(
             description=describe(share.attendee, share.attendee.item, practice, practitioner_name),
             amount_cents=cents[share.id],
             is_released=share.released_at is not None,
+            is_silent=share.attendee.item.kind.is_silent,
         )
         for share, payer, practitioner_name in found
         if cents[share.id] or practice.bills_zero_fees

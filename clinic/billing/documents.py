@@ -1,0 +1,61 @@
+"""Documents: each content rendered once, stored under its hash, and never rendered while a door is open."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy.orm import Session
+
+from clinic.billing import invoices, sheet
+from clinic.billing.paper import Paper
+from clinic.billing.sheet import Sheet
+from clinic.kernel.errors import RefusalError
+from clinic.models.billing import StoredDocument
+from clinic.practice.permissions import Actor
+
+Door = Callable[[], AbstractContextManager[Session]]
+INVOICE = "invoice.html"
+
+
+def invoice_pdf(reading: Door, writing: Door, paper: Paper, who: Actor, invoice_id: int, now: datetime) -> tuple[bytes, str]:
+    """Return an issued invoice as a PDF and the name of its file. Call it with no door open.
+
+    Two that ask at once may both render; the content is the same, and one of them is kept.
+
+    Raises:
+        NotFoundError: there is no such invoice, or it is not theirs.
+        RefusalError: it is a draft.
+        UnprintableError: this one document could not be made.
+    """
+    with reading() as session:
+        shown = sheet.of(session, invoices.invoice_for(session, who, invoice_id), now)
+        if shown.is_draft:
+            raise RefusalError("A draft cannot be downloaded. Issue it first.")
+        key = content_hash(shown, paper)
+        kept = session.get(StoredDocument, key)
+    if kept is not None:
+        return kept.pdf, file_name(shown)
+    pdf = paper.pdf(INVOICE, {"sheet": shown, "house": shown.house})
+    with writing() as session:
+        if session.get(StoredDocument, key) is None:
+            session.add(StoredDocument(content_hash=key, invoice_id=invoice_id, pdf=pdf, created_at=now))
+    return pdf, file_name(shown)
+
+
+def content_hash(shown: Sheet, paper: Paper) -> str:
+    """Return the SHA-256 of all that is printed and of the template that prints it."""
+    content = asdict(shown)
+    # How many days late it is, and who took the money, are not on the paper.
+    content["state"] = {"balance_cents": shown.balance_cents, "stamp": shown.stamp}
+    content["payments"] = [(paid.date, paid.method, paid.amount_cents) for paid in shown.payments]
+    text = json.dumps([paper.version(INVOICE), content], sort_keys=True, default=str)
+    return sha256(text.encode()).hexdigest()
+
+
+def file_name(shown: Sheet) -> str:
+    """Return what the file is called: letters, digits and hyphens only, so that it needs no quoting anywhere."""
+    wanted = f"{shown.title}-{shown.number}"
+    return "".join(char if char.isascii() and (char.isalnum() or char == "-") else "-" for char in wanted) + ".pdf"

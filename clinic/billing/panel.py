@@ -1,0 +1,96 @@
+"""The payment panel of an invoice or a payer: what is owed, the credit, and the ways to pay."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from clinic.billing import cards, charges, ledger, payments
+from clinic.billing.cards import KeptCard
+from clinic.kernel import money
+from clinic.models.billing import Method
+from clinic.models.people import Contact
+
+NO_KEY = "off: STRIPE_SECRET_KEY is not set"
+NO_CARD = "no card on file yet"
+
+
+@dataclass(frozen=True)
+class Way:
+    """Be one way to pay: `hint` stands beside it, `is_off` says that it cannot be chosen."""
+
+    method: Method
+    name: str
+    hint: str = ""
+    is_off: bool = False
+
+    @property
+    def deed(self) -> str:
+        """Return what the button does with it: charge a card or add a payment."""
+        return "charge" if self.method is Method.ONLINE_CARD else "add"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Be what the payment panel shows."""
+
+    payer_id: int
+    payer_name: str
+    owed_cents: int
+    credit_cents: int
+    ways: tuple[Way, ...]
+    last_method: Method | None
+    waiting_cents: int = 0  # a charge the card processor has not answered yet
+
+    @property
+    def preselected(self) -> Method | None:
+        """Return how the payer paid last, if that way can be chosen."""
+        return self.last_method if any(way.method is self.last_method and not way.is_off for way in self.ways) else None
+
+    @property
+    def amount_pattern(self) -> str:
+        """Return the pattern of what is owed: while the amount fits it, the button names the amount."""
+        whole, _, cents = money.plainly(max(0, self.owed_cents)).partition(".")
+        return rf"{whole}(\.00?)?" if cents == "00" else rf"{whole}\.{cents}"
+
+    @property
+    def prefilled(self) -> dict[str, object]:
+        """Return what the form holds before anyone types."""
+        return {"amount": self.owed_cents or None, "method": self.preselected}
+
+    @property
+    def methods(self) -> list[tuple[Method, str]]:
+        """List the ways that can be chosen."""
+        return [(way.method, way.name) for way in self.ways if not way.is_off]
+
+
+def of(session: Session, payer_id: int, owed_cents: int, now: datetime, *, takes_cards: bool) -> Panel:
+    """Return the panel for money this payer owes."""
+    card = next((card for card in cards.kept(session, payer_id, now) if card.is_default), None)
+    waiting = charges.unresolved(session, payer_id) if card is not None else None
+    return Panel(
+        payer_id=payer_id,
+        payer_name=session.get_one(Contact, payer_id).name,
+        owed_cents=owed_cents,
+        credit_cents=ledger.unallocated_cents(session, payer_id),
+        ways=tuple(_way(method, name, card, takes_cards=takes_cards) for method, name in payments.offered_methods(session)),
+        last_method=payments.last_method(session, payer_id),
+        waiting_cents=waiting.amount_cents if waiting is not None else 0,
+    )
+
+
+def for_payer(session: Session, payer_id: int, now: datetime) -> Panel:
+    """Return the panel for all that this payer owes; without the card, which is charged for an invoice or at night."""
+    owed = ledger.payer_owed_cents(session, payer_id)
+    shown = of(session, payer_id, owed, now, takes_cards=False)
+    return replace(shown, ways=tuple(way for way in shown.ways if not way.is_off))
+
+
+def _way(method: Method, name: str, card: KeptCard | None, *, takes_cards: bool) -> Way:
+    if method is not Method.ONLINE_CARD:
+        return Way(method, name)
+    if not takes_cards:
+        return Way(method, name, NO_KEY, is_off=True)
+    if card is None:
+        return Way(method, name, NO_CARD, is_off=True)
+    return Way(method, name, f"{card.words}, {card.expires}")
