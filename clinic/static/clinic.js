@@ -143,6 +143,7 @@
     next.focus();
   });
 
+  if (one("[data-print]")) addEventListener("load", () => print());
   modal();
   if (float()) focusIn(float());
   else one("[aria-invalid=true]")?.focus();
