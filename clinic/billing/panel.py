@@ -1,7 +1,7 @@
 """The payment panel of an invoice or a payer: what is owed, the credit, and the ways to pay."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
@@ -10,9 +10,10 @@ from clinic.billing.cards import KeptCard
 from clinic.kernel import money
 from clinic.models.billing import Method
 from clinic.models.people import Contact
+from clinic.practice import settings
 
-NO_KEY = "off: STRIPE_SECRET_KEY is not set"
-NO_CARD = "no card on file yet"
+NO_KEY = "Off: whoever looks after this server sets STRIPE_SECRET_KEY."
+NO_CARD = "No card is kept yet. Add one on the client's Billing page."
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Panel:
     credit_cents: int
     ways: tuple[Way, ...]
     last_method: Method | None
+    today: date
     waiting_cents: int = 0  # a charge the card processor has not answered yet
 
     @property
@@ -56,7 +58,7 @@ class Panel:
     @property
     def prefilled(self) -> dict[str, object]:
         """Return what the form holds before anyone types."""
-        return {"amount": self.owed_cents or None, "method": self.preselected}
+        return {"amount": self.owed_cents or None, "method": self.preselected, "received": self.today}
 
     @property
     def methods(self) -> list[tuple[Method, str]]:
@@ -75,6 +77,7 @@ def of(session: Session, payer_id: int, owed_cents: int, now: datetime, *, takes
         credit_cents=ledger.unallocated_cents(session, payer_id),
         ways=tuple(_way(method, name, card, takes_cards=takes_cards) for method, name in payments.offered_methods(session)),
         last_method=payments.last_method(session, payer_id),
+        today=settings.house(session).local_date(now),
         waiting_cents=waiting.amount_cents if waiting is not None else 0,
     )
 

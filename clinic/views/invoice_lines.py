@@ -88,7 +88,7 @@ def edit(invoice_id: int, line_id: int) -> Answer:
     """Open a line in its place, or write it anew."""
     with reading() as session:
         line = invoices.line_of(invoices.invoice_for(session, actor(), invoice_id), line_id)
-    form = LineForm(request.form, prefix="edit-", data=_typed(line))
+    form = LineForm(request.form or None, prefix="edit-", data=_typed(line))
     if request.method == "POST" and form.validate():
         try:
             with writing() as session:

@@ -51,7 +51,7 @@ def new() -> Answer:
     with reading() as session:
         if client_id is None:
             found = clients.search(session, actor(), text, limit=MATCHES_MAX)
-            return page("billing/new.html", found=found, text=text, package_url=known("packages.index"))
+            return page("billing/new.html", found=found, text=text, package_url=known("packages.choose"))
         client, form = _chosen(session, client_id)
     return page("billing/new.html", client=client, form=form)
 
@@ -158,4 +158,4 @@ def _chosen(session: Session, client_id: int) -> tuple[Client, NewInvoiceForm]:
     client = clients.client_for(session, actor(), client_id)
     payers = contacts.payers_of(session, client_id)
     choices = [(payer.contact_id, f"{payer.name}, {payer.role}" if payer.role else payer.name) for payer in payers]
-    return client, NewInvoiceForm(request.form, payers=choices, data={"payer": client.default_payer_id})
+    return client, NewInvoiceForm(request.form or None, payers=choices, data={"payer": client.default_payer_id})

@@ -92,7 +92,7 @@ def _form_for(invoice_id: int) -> tuple[PaymentForm, int]:
         invoice = invoices.invoice_for(session, actor(), invoice_id)
         owed = sheet.of(session, invoice, now()).balance_cents
         shown = panel.of(session, invoice.payer_id, owed, now(), takes_cards=config().takes_cards)
-    return PaymentForm(request.form, methods=shown.methods, data=shown.prefilled), invoice.payer_id
+    return PaymentForm(request.form or None, methods=shown.methods, data=shown.prefilled), invoice.payer_id
 
 
 def _page(invoice_id: int, *, panel: bool = False) -> str:
