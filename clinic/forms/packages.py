@@ -143,6 +143,8 @@ class EditLineForm(OnceForm):
         """Fill in what there is to choose from."""
         for field, choices in ((self.type_id, opened.types), (self.client_id, opened.clients), (self.room_id, opened.rooms)):
             field.choices = [("", "Choose"), *((choice.id, choice.name) for choice in choices)]
+            if not choices:  # not asked, so nothing that came is an answer
+                field.data, field.process_errors = None, []
 
     def take_picked(self, picked: str | None) -> None:
         """Fill in a free time that was pressed: "2026-11-25T09:00", on the practice's wall clock."""

@@ -1,0 +1,255 @@
+"""Article 2 word by word: book and cancel a package appointment from its invoice and from the calendar."""
+
+import re
+from datetime import time, timedelta
+from html.parser import HTMLParser
+
+import pytest
+from sqlalchemy import func, select
+
+from clinic.billing import packages
+from clinic.billing.packages import FeeRow, Sale, Template
+from clinic.calendar import booking, linking
+from clinic.kernel import clock
+from clinic.models.billing import InvoiceLine, PackageKind, PackageSale
+from clinic.models.calendar import AppointmentType, Attendee, Item, Status
+from clinic.practice import once
+from tests.conftest import HTMX
+
+ZONE = "America/New_York"
+SAVE_BYTES_MAX = 3 * 1024
+
+
+class _Words(HTMLParser):
+    """Collect what a page says, and what its inputs hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text: list[str] = []
+        self.inputs: dict[str, str] = {}
+        self.checked: dict[str, str] = {}
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        if tag == "input" and values.get("name"):
+            if values.get("type") not in ("radio", "checkbox"):
+                self.inputs[values["name"]] = values.get("value") or ""
+            elif "checked" in values:
+                self.checked[values["name"]] = values.get("value") or ""
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def _read(answer):
+    words = _Words()
+    words.feed(answer.text)
+    return words
+
+
+def _texts(answer):
+    return [re.sub(r"\s+", " ", part).strip() for part in _read(answer).text if part.strip()]
+
+
+@pytest.fixture
+def day():
+    """Be a coming Wednesday of the practice."""
+    today = clock.local_date(clock.now(), ZONE)
+    return today + timedelta(days=(2 - today.weekday()) % 7 + 7)
+
+
+@pytest.fixture
+def sold(write, cast):
+    """Sell Cleo five sessions; return invoice id, sale id and line ids."""
+    with write() as session:
+        rows = (FeeRow(cast.therapy_fee_id, 5),)
+        template = Template(name="Five sessions", rows=rows, kind=PackageKind.PACKAGED, price_cents=65_000)
+        package = packages.save(session, cast.fay, template, clock.now())
+        sale = Sale(package.id, (cast.cleo_id,), cast.cleo_payer_id, cast.pat_id, cast.harbour_id)
+        invoice = packages.sell(session, cast.fay, sale, clock.now())
+        found = select(PackageSale.id).where(PackageSale.invoice_id == invoice.id)
+        return invoice.id, session.scalar(found), [line.id for line in invoice.lines]
+
+
+def _at(sold, number=1):
+    return f"/invoices/{sold[0]}/lines/{sold[2][number - 1]}/edit"
+
+
+def _yes(day, **other):
+    return {"once": once.new_key(), "date": day.isoformat(), "add_appointment": "yes", "time": "10:00", "save": "1"} | other
+
+
+def _line(rows, sold, number=1):
+    with rows() as session:
+        return session.get(InvoiceLine, sold[2][number - 1])
+
+
+def _items(rows):
+    with rows() as session:
+        return session.scalar(select(func.count()).select_from(Item))
+
+
+def test_the_edit_icon_opens_edit_invoice_line_with_the_articles_words(as_, sold):
+    fay = as_("fay")
+    page = fay.get(f"/invoices/{sold[0]}")
+    assert page.status_code == 200
+    assert "Edit line 1" in _texts(page)
+    assert _at(sold) in page.text
+    pop_up = fay.get(_at(sold), headers=HTMX)
+    texts = _texts(pop_up)
+    for label in (
+        "Edit Invoice Line",
+        "Date",
+        "Add appointment",
+        "Yes",
+        "Unassigned",
+        "Appointment Details",
+        "Check Availability",
+        "Save",
+    ):
+        assert label in texts, label
+    assert pop_up.text.lstrip().startswith("<dialog")
+    assert 'id="pop"' in pop_up.text
+    assert "Remove" not in texts  # nothing is linked yet
+
+
+def test_from_the_invoice_check_availability_then_save_and_the_date_appears(as_, rows, sold, day):
+    fay = as_("fay")
+    checked = fay.post(_at(sold), data=_yes(day, check="1") | {"save": ""}, headers=HTMX)
+    assert checked.status_code == 200
+    assert "Free" in _texts(checked)
+    assert _items(rows) == 0  # looking books nothing
+    saved = fay.post(_at(sold), data=_yes(day), headers=HTMX)
+    assert saved.status_code == 200
+    assert f'id="sale-{sold[1]}"' in saved.text[:200]
+    assert saved.headers["HX-Retarget"] == f"#sale-{sold[1]}"
+    assert "<dialog" not in saved.text
+    assert _line(rows, sold).session_date == day
+    assert any(text.startswith("Booked 10:00") for text in _texts(saved))
+
+
+def test_without_javascript_the_same_form_is_a_page_and_leads_back_to_the_invoice(as_, rows, sold, day):
+    fay = as_("fay")
+    page = fay.get(_at(sold))
+    assert page.status_code == 200
+    assert {"Edit Invoice Line", "Session ledger"} <= set(_texts(page))
+    checked = fay.post(_at(sold), data=_yes(day, check="1"))
+    assert checked.status_code == 200
+    assert _read(checked).inputs["time"] == "10:00"
+    saved = fay.post(_at(sold), data=_yes(day))
+    assert (saved.status_code, saved.headers["Location"]) == (303, f"/invoices/{sold[0]}")
+    assert _line(rows, sold).session_date == day
+
+
+def test_a_taken_time_names_the_clash_and_a_press_fills_in_a_free_one(as_, rows, sold, day):
+    fay = as_("fay")
+    fay.post(_at(sold), data=_yes(day), headers=HTMX)
+    taken = fay.post(_at(sold, 2), data=_yes(day, time="10:20", check="1"), headers=HTMX)
+    assert taken.status_code == 200
+    assert "Taken" in _texts(taken)
+    assert "Pat Oyelaran has Cleo Abernathy" in taken.text
+    offered = re.findall(r'name="pick" value="([^"]+)">([^<]+)<', taken.text)
+    assert [words for _value, words in offered] == ["11:00 am", "11:15 am", "11:30 am"]
+    filled = fay.post(_at(sold, 2), data=_yes(day, time="10:20", pick=offered[0][0]), headers=HTMX)
+    assert _read(filled).inputs["time"] == "11:00"
+    assert "Free" in _texts(filled)
+    clash = fay.post(_at(sold, 2), data=_yes(day, time="10:20"), headers=HTMX)  # availability is checked again by Save
+    assert clash.status_code == 409
+    assert _read(clash).inputs["time"] == "10:20"
+    assert 'name="pick"' in clash.text
+    assert _line(rows, sold, 2).session_date is None
+
+
+def test_from_the_calendar_the_package_is_noted_and_the_date_appears_on_its_line(as_, rows, write, cast, sold, day):
+    starts_at = clock.instant_at(day, time(14), ZONE)
+    with write() as session:
+        wanted = booking.Wanted(type_id=cast.therapy_id, practitioner_id=cast.pat_id, starts_at=starts_at, minutes=50,
+                                client_id=cast.cleo_id, location_id=cast.harbour_id)  # fmt: skip
+        item = booking.book(session, cast.fay, wanted, clock.now())
+    with rows() as session:
+        attendee_id = session.scalar(select(Attendee.id).where(Attendee.item_id == item.id))
+        label = linking.label_for(session, [attendee_id])[attendee_id]
+    assert (label.name, label.number, label.of) == ("Five sessions", 1, 5)
+    assert _line(rows, sold).session_date == day
+    panel = as_("fay").get(f"/calendar/items/{item.id}", headers=HTMX)
+    assert panel.status_code == 200
+    assert "Five sessions" in panel.text
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}])
+def test_cancelling_takes_remove_save_then_unassigned_save(as_, rows, sold, day, headers):
+    fay = as_("fay")
+    fay.post(_at(sold), data=_yes(day), headers=headers)
+    opened = fay.get(_at(sold), headers=headers)
+    assert "Remove" in " ".join(_texts(opened))
+    assert _read(opened).checked["add_appointment"] == "yes"
+    fay.post(_at(sold), data=_yes(day, remove="y"), headers=headers)
+    line = _line(rows, sold)
+    assert (line.share_id, line.session_date) == (None, day)
+    again = _read(fay.get(_at(sold), headers=headers))
+    assert "add_appointment" not in again.checked  # on the second opening neither choice is set
+    assert again.inputs["date"] == day.isoformat()
+    fay.post(_at(sold), data=_yes(day, add_appointment="no", time=""), headers=headers)
+    assert _line(rows, sold).session_date is None
+    with rows() as session:  # only unlinked: it stands in the calendar until it is cancelled there
+        item = session.scalars(select(Item)).one()
+        assert (item.deleted_at, item.is_blocking) == (None, True)
+
+
+def test_one_save_removes_unassigns_and_cancels_the_appointment_too(as_, rows, sold, day):
+    fay = as_("fay")
+    fay.post(_at(sold), data=_yes(day))
+    fay.post(_at(sold), data=_yes(day, add_appointment="no", remove="y", cancel="y"))
+    assert _line(rows, sold).session_date is None
+    with rows() as session:
+        assert session.scalar(select(Attendee.status)) is Status.CANCELLED_BY_PRACTICE
+
+
+def test_a_double_click_books_once(as_, rows, sold, day):
+    fay, posted = as_("fay"), _yes(day)
+    first = fay.post(_at(sold), data=posted, headers=HTMX)
+    second = fay.post(_at(sold), data=posted, headers=HTMX, follow_redirects=True)
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert f'id="sale-{sold[1]}"' in second.text[:200]
+    assert _items(rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"date": "2026-02-30"}, "Enter a date that exists"),
+        ({"time": "25:99"}, "Enter a time"),
+        ({"time": ""}, "Enter the appointment&#39;s time."),
+        ({"date": ""}, "Enter the appointment&#39;s date."),
+        ({"minutes": "1e9"}, "Enter a whole number"),
+        ({"minutes": "30"}, "The duration is locked at 50 minutes."),
+        ({"add_appointment": "", "time": "10:00"}, "Choose Yes to book"),
+        ({"room_id": "<b>"}, "Invalid Choice"),
+    ],
+)
+def test_bad_input_is_named_kept_and_books_nothing(as_, rows, write, cast, sold, day, typed, said):
+    with write() as session:
+        session.get(AppointmentType, cast.therapy_id).requires_room = "room_id" in typed
+    answer = as_("fay").post(_at(sold), data=_yes(day, **typed), headers=HTMX)
+    assert answer.status_code == 422
+    assert said in answer.text
+    if typed.get("time"):
+        assert _read(answer).inputs["time"] == typed["time"]
+    assert _items(rows) == 0
+
+
+def test_saving_one_line_is_light(as_, sold, day):
+    saved = as_("fay").post(_at(sold), data=_yes(day), headers=HTMX | {"Accept-Encoding": "gzip"})
+    assert len(saved.data) <= SAVE_BYTES_MAX
+
+
+def test_the_biller_edits_lines_and_a_stranger_or_another_practitioner_does_not(as_, rows, write, cast, sold, day):
+    assert as_("bill").post(_at(sold), data=_yes(day), headers=HTMX).status_code == 200
+    with write() as session:
+        package = packages.save(session, cast.fay, Template(name="Two", rows=(FeeRow(cast.therapy_fee_id, 2),)), clock.now())
+        sale = Sale(package.id, (cast.cleo_id,), cast.cleo_payer_id, cast.piet_id, cast.harbour_id)
+        piets = packages.sell(session, cast.fay, sale, clock.now())
+    pat = as_("pat")
+    assert pat.get(f"/invoices/{piets.id}/lines/{piets.lines[0].id}/edit").status_code == 404
+    assert pat.get(_at(sold)).status_code == 200
+    assert pat.get(f"/invoices/{piets.id}/lines/{sold[2][0]}/edit").status_code == 404
