@@ -180,7 +180,47 @@ PACKAGES = [
     Row("packages.sell", "GET", lambda cast: f"/packages/sell/{cast.cleo_id}", DAILY_WORK),
     Row("packages.sell", "POST", lambda cast: f"/packages/sell/{cast.cleo_id}", DAILY_WORK),
 ]
+INVOICES = [
+    Row("invoices.index", "GET", "/invoices/", STAFF),
+    Row("invoices.new", "GET", "/invoices/new", STAFF),
+    Row("invoices.start", "POST", "/invoices/new", STAFF),
+    Row("invoices.show", "GET", "/invoices/999999", STAFF),
+    Row("invoices.issue", "GET", "/invoices/999999/issue", STAFF),
+    Row("invoices.issue", "POST", "/invoices/999999/issue", STAFF),
+    Row("invoices.delete", "GET", "/invoices/999999/delete", STAFF),
+    Row("invoices.delete", "POST", "/invoices/999999/delete", STAFF),
+    Row("invoices.print_view", "GET", "/invoices/999999/print", STAFF),
+    Row("invoices.download", "GET", "/invoices/999999/pdf", STAFF),
+    Row("invoices.create_from_item", "GET", "/calendar/items/999999/invoice", STAFF),
+    Row("invoices.create_from_item", "POST", "/calendar/items/999999/invoice", STAFF),
+]
+INVOICE_LINES = [
+    Row("invoice_lines.show", "GET", "/invoices/999999/draft", STAFF),
+    *(
+        Row(f"invoice_lines.{verb}", method, f"/invoices/999999/draft/{word}", STAFF)
+        for verb, word in (
+            ("add_sessions", "add-sessions"), ("add_fee", "add-fee"), ("add", "add"), ("edit", "999999/edit"),
+            ("remove", "999999/remove"),
+        )
+        for method in ("GET", "POST")
+    ),
+]  # fmt: skip
+PAYMENTS = [
+    Row("payments.pay", "GET", "/invoices/999999/payment", STAFF),
+    Row("payments.pay", "POST", "/invoices/999999/payment", STAFF),
+    Row("payments.apply_credit", "GET", "/invoices/999999/apply-credit", STAFF),
+    Row("payments.apply_credit", "POST", "/invoices/999999/apply-credit", STAFF),
+]
+CLIENT_BILLING = [
+    Row("client_billing.billing", "GET", lambda cast: f"/clients/{cast.cleo_id}/billing", STAFF),
+    *(
+        Row(f"client_billing.{verb}", method, f"/clients/999999/billing/999999/{word}", STAFF)
+        for verb, word in (("invoice", "invoice"), ("apply_credit", "apply-credit"), ("add_payment", "payment"))
+        for method in ("GET", "POST")
+    ),
+]
 
 ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *HEALTH, *SETUP, *FEES, *PLACES, *PRACTITIONERS, *SETTINGS, *USERS]
 ROWS += [*CLIENTS, *CONTACTS, *GROUPS]
 ROWS += [*CLIENT_PACKAGES, *PACKAGE_LINES, *PACKAGES]
+ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]

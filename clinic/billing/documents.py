@@ -20,17 +20,18 @@ Door = Callable[[], AbstractContextManager[Session]]
 INVOICE = "invoice.html"
 
 
-def invoice_pdf(reading: Door, writing: Door, paper: Paper, who: Actor, invoice_id: int, now: datetime) -> tuple[bytes, str]:
+def invoice_pdf(reader: Door, writer: Door, paper: Paper, who: Actor, invoice_id: int, now: datetime) -> tuple[bytes, str]:
     """Return an issued invoice as a PDF and the name of its file. Call it with no door open.
 
-    Two that ask at once may both render; the content is the same, and one of them is kept.
+    `reader` and `writer` are the two doors, handed in: an area never opens one itself. Two that ask at once may both
+    render; the content is the same, and one of them is kept.
 
     Raises:
         NotFoundError: there is no such invoice, or it is not theirs.
         RefusalError: it is a draft.
         UnprintableError: this one document could not be made.
     """
-    with reading() as session:
+    with reader() as session:
         shown = sheet.of(session, invoices.invoice_for(session, who, invoice_id), now)
         if shown.is_draft:
             raise RefusalError("A draft cannot be downloaded. Issue it first.")
@@ -39,7 +40,7 @@ def invoice_pdf(reading: Door, writing: Door, paper: Paper, who: Actor, invoice_
     if kept is not None:
         return kept.pdf, file_name(shown)
     pdf = paper.pdf(INVOICE, {"sheet": shown, "house": shown.house})
-    with writing() as session:
+    with writer() as session:
         if session.get(StoredDocument, key) is None:
             session.add(StoredDocument(content_hash=key, invoice_id=invoice_id, pdf=pdf, created_at=now))
     return pdf, file_name(shown)

@@ -79,13 +79,7 @@ def record(
         reference=reference,
         stripe_payment_intent=stripe_payment_intent,
     )
-    session.add(payment)
-    session.flush()
-    legs = [
-        Leg(Account.MONEY, payer_id, amount_cents, payment_id=payment.id),
-        Leg(Account.UNALLOCATED, payer_id, -amount_cents, payment_id=payment.id),
-    ]
-    ledger.post(session, who, MoneyEvent.PAID, legs, now)
+    _post(session, who, payment, now)
     _allocate(session, who, payer_id, [(payment.id, amount_cents)], owing, now)
     audit.record(
         session, who, "recorded payment", "payment", payment.id, now,
@@ -157,6 +151,16 @@ def settlements(session: Session, invoice_ids: Collection[int]) -> dict[int, lis
             )
         )
     return made
+
+
+def _post(session: Session, who: Actor, payment: Payment, now: datetime) -> None:
+    session.add(payment)
+    session.flush()
+    legs = [
+        Leg(Account.MONEY, payment.payer_id, payment.amount_cents, payment_id=payment.id),
+        Leg(Account.UNALLOCATED, payment.payer_id, -payment.amount_cents, payment_id=payment.id),
+    ]
+    ledger.post(session, who, MoneyEvent.PAID, legs, now)
 
 
 def _check(session: Session, *, payer_id: int, amount_cents: int, received_date: date | None, today: date) -> None:

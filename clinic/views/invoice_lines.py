@@ -1,6 +1,6 @@
 """A draft's lines: sessions, fees and other lines added, changed and removed in place, the totals with them."""
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, request, url_for
 
 from clinic.billing import fees, invoices
 from clinic.forms.invoices import FeeLineForm, LineForm, SessionsForm
@@ -10,8 +10,8 @@ from clinic.models.billing import InvoiceLine
 from clinic.practice import once
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now, requires
-from clinic.views.answer import Answer, is_piece
-from clinic.views.invoice_page import fee_choices, show_lines
+from clinic.views.answer import Answer
+from clinic.views.invoice_page import Opened, fee_choices, show_lines
 
 bp = Blueprint("invoice_lines", __name__)
 
@@ -20,7 +20,7 @@ bp = Blueprint("invoice_lines", __name__)
 @requires(Permission.EDIT_INVOICES)
 def show(invoice_id: int) -> Answer:
     """Show the lines: bare to htmx, on the invoice's page to a plain browser."""
-    return show_lines(invoice_id) if is_piece() else redirect(_page(invoice_id))
+    return show_lines(invoice_id)
 
 
 @bp.route("/invoices/<int:invoice_id>/draft/add-sessions", methods=["GET", "POST"])
@@ -40,7 +40,7 @@ def add_sessions(invoice_id: int) -> Answer:
                 key.location = url_for(".show", invoice_id=invoice_id)
         except RefusalError as error:
             form.refuse(error)
-    return show_lines(invoice_id, form=form, name="sessions", then=_page(invoice_id))
+    return show_lines(invoice_id, Opened(form, "sessions"))
 
 
 @bp.route("/invoices/<int:invoice_id>/draft/add-fee", methods=["GET", "POST"])
@@ -61,7 +61,7 @@ def add_fee(invoice_id: int) -> Answer:
                 key.location = url_for(".show", invoice_id=invoice_id)
         except RefusalError as error:
             form.refuse(error)
-    return show_lines(invoice_id, form=form, name="fee", then=_page(invoice_id))
+    return show_lines(invoice_id, Opened(form, "fee"))
 
 
 @bp.route("/invoices/<int:invoice_id>/draft/add", methods=["GET", "POST"])
@@ -79,7 +79,7 @@ def add(invoice_id: int) -> Answer:
                 key.location = url_for(".show", invoice_id=invoice_id)
         except RefusalError as error:
             form.refuse(error)
-    return show_lines(invoice_id, form=form, name="line", then=_page(invoice_id))
+    return show_lines(invoice_id, Opened(form, "line"))
 
 
 @bp.route("/invoices/<int:invoice_id>/draft/<int:line_id>/edit", methods=["GET", "POST"])
@@ -97,7 +97,7 @@ def edit(invoice_id: int, line_id: int) -> Answer:
                 invoices.edit_line(session, invoice, line_id, new)
         except RefusalError as error:
             form.refuse(error)
-    return show_lines(invoice_id, form=form, name="edit", editing_id=line_id, then=_page(invoice_id))
+    return show_lines(invoice_id, Opened(form, "edit", line_id))
 
 
 @bp.route("/invoices/<int:invoice_id>/draft/<int:line_id>/remove", methods=["GET", "POST"])
@@ -108,11 +108,7 @@ def remove(invoice_id: int, line_id: int) -> Answer:
         return show(invoice_id)
     with writing() as session:
         invoices.remove_line(session, invoices.invoice_for(session, actor(), invoice_id), line_id)
-    return show_lines(invoice_id, then=_page(invoice_id))
-
-
-def _page(invoice_id: int) -> str:
-    return url_for("invoices.show", invoice_id=invoice_id)
+    return show_lines(invoice_id)
 
 
 def _typed(line: InvoiceLine) -> dict[str, object]:

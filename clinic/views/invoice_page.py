@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flask import request
+from flask import redirect, request, url_for
 from sqlalchemy.orm import Session
 
 from clinic.billing import fees, invoices, panel, sheet, work
@@ -16,7 +16,7 @@ from clinic.kernel.database import reading
 from clinic.models.billing import Invoice
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now
-from clinic.views.answer import Answer, answer, page
+from clinic.views.answer import Answer, answer, is_piece, page
 from clinic.views.headers import config
 
 
@@ -34,18 +34,29 @@ class Editor:
     editing_id: int | None = None
 
 
-def show(invoice_id: int, *, payment: PaymentForm | None = None, confirm: ConfirmForm | None = None) -> Answer:
-    """Answer with the invoice's page; a refused payment or issue comes back in it with its complaints."""
+@dataclass(frozen=True)
+class Opened:
+    """Say which form of the editor was posted or opened, and under which name it stands there."""
+
+    form: HouseForm
+    name: str
+    line_id: int | None = None
+
+
+def show(
+    invoice_id: int, *, payment: PaymentForm | None = None, confirm: ConfirmForm | None = None, opened: Opened | None = None
+) -> Answer:
+    """Answer with the invoice's page; a refused payment, issue or line comes back in it with its complaints."""
     with reading() as session:
         invoice = invoices.invoice_for(session, actor(), invoice_id)
         paper = sheet.of(session, invoice, now())
         shown = panel.of(session, invoice.payer_id, paper.balance_cents, now(), takes_cards=config().takes_cards)
-        editor = editor_of(session, invoice) if paper.is_draft else None
+        editor = _editor(session, invoice, opened) if paper.is_draft else None
         sale = package_view.sale_for_invoice(session, actor(), invoice_id, now())
     who = actor()
     return page(
         "billing/invoice.html",
-        form=payment or confirm,
+        form=payment or confirm or (opened.form if opened else None),
         confirm=confirm or ConfirmForm(),
         payment=payment or PaymentForm(methods=shown.methods, data=shown.prefilled),
         sheet=paper,
@@ -57,29 +68,22 @@ def show(invoice_id: int, *, payment: PaymentForm | None = None, confirm: Confir
     )
 
 
-def show_lines(
-    invoice_id: int, *, form: HouseForm | None = None, name: str = "", editing_id: int | None = None, then: str | None = None
-) -> Answer:
-    """Answer with a draft's lines and totals.
-
-    Args:
-        form: what was posted, or a line opened; it stands in the editor under `name` while it is open or refused.
-        editing_id: the line being edited.
-    """
+def show_lines(invoice_id: int, opened: Opened | None = None) -> Answer:
+    """Answer with a draft's lines and totals: bare to htmx, on the invoice's whole page to a plain browser."""
+    is_done = request.method == "POST" and (opened is None or not opened.form.complaints)
+    if not is_piece():
+        here = url_for("invoices.show", invoice_id=invoice_id)
+        return redirect(here, 303) if is_done else show(invoice_id, opened=opened)
     with reading() as session:
         invoice = invoices.invoice_for(session, actor(), invoice_id)
         paper = sheet.of(session, invoice, now())
-        editor = editor_of(session, invoice) if paper.is_draft else None
-    if editor is not None and form is not None and (form.complaints or request.method == "GET"):
-        put: dict[str, Any] = {name: form, "editing_id": editing_id}
-        editor = replace(editor, **put)
-    return answer("billing/_lines.html", form=form, then=then, sheet=paper, editor=editor)
+        editor = _editor(session, invoice, None if is_done else opened) if paper.is_draft else None
+    return answer("billing/_lines.html", form=opened.form if opened else None, sheet=paper, editor=editor)
 
 
-def editor_of(session: Session, invoice: Invoice) -> Editor:
-    """Return the empty forms of a draft's editor."""
+def _editor(session: Session, invoice: Invoice, opened: Opened | None) -> Editor:
     client = invoices.client_of(session, invoice)
-    return Editor(
+    editor = Editor(
         waiting=work.uninvoiced(session, actor(), now(), client_id=invoice.client_id, payer_id=invoice.payer_id),
         client_name=client.name if client is not None else "",
         is_seen_by_client=client is not None and client.contact_id == invoice.payer_id,
@@ -87,6 +91,10 @@ def editor_of(session: Session, invoice: Invoice) -> Editor:
         fee=FeeLineForm(prefix="fee-", fees=fee_choices(session)),
         line=LineForm(prefix="line-"),
     )
+    if opened is None:
+        return editor
+    put: dict[str, Any] = {opened.name: opened.form, "editing_id": opened.line_id}
+    return replace(editor, **put)
 
 
 def fee_choices(session: Session) -> list[tuple[int, str]]:
