@@ -141,7 +141,9 @@ def week_start(day: date, house: House) -> date:
 
 def _with_current(made: list[Column], today: date) -> list[Column]:
     shown = [column.day for column in made]
-    current = today if today in shown else next((column.day for column in made if not column.is_closed), shown[0])
+    # On a narrow screen one day shows first: today, or the next day somebody works.
+    open_days = [column.day for column in made if not column.is_closed] or [shown[0]]
+    current = next((day for day in open_days if day >= today), open_days[0]) if today in shown else open_days[0]
     total = sum(column.invoiced_cents for column in made)
     last = shown[-1]
     return [
