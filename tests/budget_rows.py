@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from clinic.models.calendar import Attendee, Item, ItemKind
 from clinic.models.people import ContactRole, GroupKind
 from clinic.people import clients, contacts, groups
+from clinic.models.billing import Fee
 from tests.cast import NOW, Cast
 
 HTMX = {"HX-Request": "true"}
@@ -40,6 +41,10 @@ class Row:
     def address(self, cast: Cast) -> str:
         """Return the path with the cast's ids in it."""
         return self.path if isinstance(self.path, str) else self.path(cast)
+
+
+def _hundred_fees(session: Session, _cast: Cast) -> None:
+    session.add_all(Fee(code=f"F{n}", description=f"Fee number {n}", amount_cents=n * 100, minutes=50) for n in range(100))
 
 
 ACCOUNT = [Row("your account", "fay", "/account/", queries=5, kilobytes=2)]
@@ -75,6 +80,15 @@ PEOPLE = [
     Row("contacts", "fay", "/contacts", queries=6, kilobytes=4, stage=many_clients),
     Row("client groups", "fay", "/groups", queries=5, kilobytes=4, stage=many_clients),
 ]
+SETTINGS = [
+    Row("settings", "olga", "/settings/", queries=2, kilobytes=2),
+    Row("settings: practice details", "olga", "/settings/details", queries=3, kilobytes=7),  # 400 time zones
+    Row("settings: client billing documents", "olga", "/settings/client-billing/documents", queries=8, kilobytes=3),
+    Row("settings: fees", "olga", "/settings/fees/", queries=3, kilobytes=4, stage=_hundred_fees),
+    Row("settings: users", "olga", "/settings/users/", queries=5, kilobytes=3),
+    Row("settings: places", "olga", "/settings/places/", queries=4, kilobytes=2),
+    Row("settings: practitioners", "olga", "/settings/practitioners/", queries=5, kilobytes=2),
+]
 
-ROWS: list[Row] = [*ACCOUNT, *AUTH]
+ROWS: list[Row] = [*ACCOUNT, *AUTH, *SETTINGS]
 ROWS += PEOPLE
