@@ -10,14 +10,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
 
 from sqlalchemy.orm import Session
 
+from clinic.billing import packages
+from clinic.billing.packages import FeeRow, Sale, Template
+from clinic.calendar import package_lines
+from clinic.calendar.package_lines import LineEdit
+from clinic.models.billing import Fee
 from clinic.models.calendar import Attendee, Item, ItemKind
 from clinic.models.people import ContactRole, GroupKind
 from clinic.people import clients, contacts, groups
-from clinic.models.billing import Fee
 from tests.cast import NOW, Cast
 
 HTMX = {"HX-Request": "true"}
@@ -80,6 +84,32 @@ PEOPLE = [
     Row("contacts", "fay", "/contacts", queries=6, kilobytes=4, stage=many_clients),
     Row("client groups", "fay", "/groups", queries=5, kilobytes=4, stage=many_clients),
 ]
+
+
+def many_packages(session: Session, cast: Cast) -> None:
+    """Offer forty packages; sell Cleo twenty of them, a hundred sessions in the first, five of those booked."""
+    for number in range(40):
+        rows = (FeeRow(cast.therapy_fee_id, 5 if number else 100), FeeRow(cast.workbook_fee_id, 1))[: 2 if number else 1]
+        package = packages.save(session, cast.fay, Template(name=f"Package {number}", rows=rows), NOW)
+        if number < 20:
+            sale = Sale(package.id, (cast.cleo_id,), cast.cleo_payer_id, cast.pat_id, cast.harbour_id)
+            invoice = packages.sell(session, cast.fay, sale, NOW)
+        if number == 0:
+            for position, line in enumerate(invoice.lines[:5]):
+                edit = LineEdit(NOW.date() + timedelta(days=position), True, time(10), overrides_warnings=True)
+                package_lines.save(session, cast.fay, invoice.id, line.id, edit, NOW)
+
+
+PACKAGES = [
+    Row("packages", "fay", "/packages", queries=5, kilobytes=3, stage=many_packages),
+    Row("a package's form", "fay", "/packages/1/edit", queries=9, kilobytes=3, stage=many_packages),
+    Row("selling a package", "fay", lambda cast: f"/packages/sell/{cast.cleo_id}", kilobytes=3, stage=many_packages),
+    Row("a client's packages", "pat", lambda cast: f"/clients/{cast.cleo_id}/packages", queries=11, kilobytes=3,
+        stage=many_packages),
+    Row("a package invoice of 100 sessions", "pat", "/invoices/1", kilobytes=8, stage=many_packages),
+    Row("a package's sessions", "fay", "/invoices/1/sessions", queries=9, kilobytes=5, stage=many_packages, headers=HTMX),
+    Row("edit invoice line", "fay", "/invoices/1/lines/5/edit", queries=10, kilobytes=2, stage=many_packages, headers=HTMX),
+]  # fmt: skip
 SETTINGS = [
     Row("settings", "olga", "/settings/", queries=2, kilobytes=2),
     Row("settings: practice details", "olga", "/settings/details", queries=3, kilobytes=7),  # 400 time zones
@@ -92,3 +122,4 @@ SETTINGS = [
 
 ROWS: list[Row] = [*ACCOUNT, *AUTH, *SETTINGS]
 ROWS += PEOPLE
+ROWS += PACKAGES
