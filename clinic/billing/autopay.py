@@ -1,0 +1,179 @@
+"""AutoPay: whose balance the night charges, for how much, and why someone is skipped."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Select, and_, select
+from sqlalchemy.orm import Session
+
+from clinic.billing import charges, ledger, payments
+from clinic.billing.charges import WINDOW_HOURS, in_window
+from clinic.billing.ledger import PayerSums
+from clinic.kernel import clock
+from clinic.models.billing import AutoPayEnrolment, Card, ChargeAttempt, ChargePurpose
+from clinic.models.people import Contact
+from clinic.models.practice import Practice
+from clinic.practice import settings
+from clinic.practice.permissions import CLOCK
+
+OWES_NOTHING = "Owes nothing"
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Be what a night would do for one enrolled payer: charge so much, or skip them for a reason."""
+
+    payer_id: int
+    payer_name: str
+    card_last4: str
+    balance_cents: int
+    credit_cents: int
+    charge_cents: int
+    skipped_for: str
+    is_held: bool
+
+    @property
+    def is_charged(self) -> bool:
+        """Say whether the card is charged."""
+        return not self.skipped_for
+
+
+@dataclass(frozen=True)
+class _Facts:
+    enrolment: AutoPayEnrolment
+    payer: Contact
+    card: Card | None
+    sums: PayerSums
+    is_unanswered: bool
+
+
+def coming_night(now: datetime, timezone: str) -> date:
+    """Return the local date of the window that is open, or opens next."""
+    there = clock.local(now, timezone)
+    return there.date() if there.hour < WINDOW_HOURS else there.date() + timedelta(days=1)
+
+
+def due_payer_ids(session: Session, now: datetime) -> list[int]:
+    """List the enrolled payers whose window is open and who were not charged in it yet."""
+    practice = settings.practice(session)
+    night = clock.local_date(now, practice.timezone)
+    if not in_window(now, practice.timezone, night):
+        return []
+    tried = _tried(night)
+    found = session.scalars(
+        select(AutoPayEnrolment.contact_id)
+        .where(AutoPayEnrolment.ended_at.is_(None), AutoPayEnrolment.contact_id.not_in(tried))
+        .order_by(AutoPayEnrolment.contact_id)
+    )
+    return list(found)
+
+
+def start_attempt(session: Session, payer_id: int, now: datetime) -> ChargeAttempt | None:
+    """Put the payer's credit on their invoices and write down the charge of what is left; None: nothing is to be charged.
+
+    Must run inside `writing()`. All that was true when the night began is asked again here.
+    """
+    practice = settings.practice(session)
+    night = clock.local_date(now, practice.timezone)
+    if not in_window(now, practice.timezone, night):
+        return None
+    if session.scalar(_tried(night).where(ChargeAttempt.contact_id == payer_id)) is not None:
+        return None
+    facts = _facts(session, payer_id=payer_id)
+    if not facts or _hindrance(facts[0], practice):
+        return None
+    payments.apply_credit(session, CLOCK, payer_id=payer_id, now=now)
+    owed = ledger.payer_owed_cents(session, payer_id)
+    card, customer = facts[0].card, facts[0].payer.stripe_customer
+    if card is None or customer is None or _too_little(owed, practice):
+        return None
+    return charges.start(
+        session,
+        CLOCK,
+        purpose=ChargePurpose.AUTOPAY,
+        card=card,
+        stripe_customer=customer,
+        amount_cents=owed,
+        description="Balance",
+        now=now,
+    )
+
+
+def outlook(session: Session, *, expected_cents: Mapping[int, int] | None = None, payer_id: int | None = None) -> list[Outlook]:
+    """Say what the coming night would do for every enrolled payer, by name; in a fixed number of queries.
+
+    Args:
+        expected_cents: what the end of the day will invoice each payer before the cards are charged.
+    """
+    practice = settings.practice(session)
+    expected = expected_cents or {}
+    return [_outlook(facts, practice, expected.get(facts.payer.id, 0)) for facts in _facts(session, payer_id=payer_id)]
+
+
+def would_charge_cents(sums: PayerSums) -> int:
+    """Return what a payer with these sums would be charged: credit comes first."""
+    return max(sums.balance_cents, 0)
+
+
+def _outlook(facts: _Facts, practice: Practice, expected_cents: int) -> Outlook:
+    owed = facts.sums.owed_cents + expected_cents
+    credit = min(facts.sums.unallocated_cents, owed)
+    reason = _hindrance(facts, practice) or _too_little(owed - credit, practice)
+    return Outlook(
+        payer_id=facts.payer.id,
+        payer_name=facts.payer.name,
+        card_last4=facts.card.last4 if facts.card is not None else "",
+        balance_cents=owed,
+        credit_cents=credit,
+        charge_cents=owed - credit,
+        skipped_for=reason,
+        is_held=facts.enrolment.held_at is not None,
+    )
+
+
+def _hindrance(facts: _Facts, practice: Practice) -> str:
+    if practice.restored_at is not None:
+        return "AutoPay is off since a backup was restored"
+    if facts.enrolment.held_at is not None:
+        return facts.enrolment.held_reason or "On hold"
+    if facts.is_unanswered:
+        return "An earlier charge has not been answered yet"
+    if facts.card is None or facts.payer.stripe_customer is None:
+        return "No card is kept"
+    return ""
+
+
+def _too_little(cents: int, practice: Practice) -> str:
+    if cents <= 0:
+        return OWES_NOTHING
+    return "Under the card minimum" if cents < practice.autopay_minimum_cents else ""
+
+
+def _tried(night: date) -> Select[int]:
+    return select(ChargeAttempt.contact_id).where(
+        ChargeAttempt.purpose == ChargePurpose.AUTOPAY, ChargeAttempt.local_date == night
+    )
+
+
+def _facts(session: Session, *, payer_id: int | None) -> list[_Facts]:
+    chosen = (
+        select(AutoPayEnrolment, Contact, Card, ChargeAttempt.id)
+        .join(Contact, Contact.id == AutoPayEnrolment.contact_id)
+        .outerjoin(Card, and_(Card.contact_id == Contact.id, Card.is_default, Card.removed_at.is_(None)))
+        .outerjoin(ChargeAttempt, and_(ChargeAttempt.contact_id == Contact.id, ChargeAttempt.status.in_(charges.UNRESOLVED)))
+        .where(AutoPayEnrolment.ended_at.is_(None))
+        .order_by(Contact.sort_name, Contact.id)
+    )
+    if payer_id is not None:
+        chosen = chosen.where(Contact.id == payer_id)
+    found = session.execute(chosen).all()
+    sums = _sums(session, [payer.id for _, payer, _, _ in found])
+    return [
+        _Facts(enrolment=enrolment, payer=payer, card=card, sums=sums[payer.id], is_unanswered=attempt_id is not None)
+        for enrolment, payer, card, attempt_id in found
+    ]
+
+
+def _sums(session: Session, payer_ids: Collection[int]) -> dict[int, PayerSums]:
+    return ledger.payer_sums(session, payer_ids) if payer_ids else {}

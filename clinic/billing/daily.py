@@ -1,0 +1,239 @@
+"""Daily invoices: what the end of a practice-local date bills, to whom, and what it leaves for a person."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from clinic.billing import invoices, uninvoiced, work
+from clinic.kernel import clock, failpoints, money
+from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, InvoiceSource, Share
+from clinic.models.calendar import Attendee, Item
+from clinic.models.people import Contact
+from clinic.models.practice import InvoiceCreation, JobFailure, JobRun, JobStatus, Practice
+from clinic.practice import settings
+from clinic.practice.permissions import CLOCK
+
+JOB = "end-of-day"
+LOOK_BACK = timedelta(days=7)
+PAYER = "payer"  # what a failure of this job is about
+
+DRAFTED = failpoints.declare("invoice-drafted", "a daily invoice has its lines and no number yet, its transaction open")
+ISSUED = failpoints.declare("invoice-issued", "a daily invoice is issued, its transaction open")
+KEPT = failpoints.declare("invoice-kept", "a daily invoice is issued and kept, the next one not begun")
+
+
+@dataclass(frozen=True)
+class Work:
+    """Be one share that a date's run bills, as plain values."""
+
+    share_id: int
+    client_id: int
+    client_name: str
+    session_date: date
+    is_activity: bool
+    total_cents: int
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Be one invoice a date's run will make: for a payer, and a client unless the payer wants one invoice for all."""
+
+    payer_id: int
+    payer_name: str
+    client_id: int | None
+    works: tuple[Work, ...]
+
+    @property
+    def total_cents(self) -> int:
+        """Return what the invoice will come to, tax included."""
+        return sum(each.total_cents for each in self.works)
+
+    @property
+    def client_names(self) -> str:
+        """Name the clients it is about."""
+        return ", ".join(dict.fromkeys(each.client_name for each in self.works))
+
+
+def plan(session: Session, day: date) -> list[Planned]:
+    """Say which invoices the end of that practice-local date makes: in a fixed number of queries, changing nothing.
+
+    Billed is the date's own work, that of the seven days before which no run has seen as it is now, old work taken along
+    when Daily was chosen, and what someone asked to bill again.
+    """
+    practice = settings.practice(session)
+    if practice.invoice_creation is not InvoiceCreation.DAILY or practice.daily_from_date is None:
+        return []
+    first = day - LOOK_BACK
+    since = max(practice.daily_from_date, first)
+    if _chosen_date(practice) > practice.daily_from_date:
+        since = practice.daily_from_date
+    chosen = uninvoiced.billable(practice).where(
+        Item.starts_at < clock.day_start(day + timedelta(days=1), practice.timezone),
+        or_(Item.starts_at >= clock.day_start(since, practice.timezone), Share.bill_again_at.is_not(None)),
+    )
+    shares = _load(session, chosen)
+    seen, failed = _seen(session, first), _failed(session, first)
+    due = [share for share in shares if _is_due(share, practice, day, seen, failed)]
+    due = _without_typed(due, typed_lines(session, due, practice), practice)
+    return _grouped(session, due, practice)
+
+
+def bill(session: Session, planned: Planned, now: datetime) -> Invoice | None:
+    """Make and issue one planned invoice of what is still uninvoiced of it; None: nothing is. Safe to repeat.
+
+    Must run inside `writing()`. The invoice is dated the day it bills.
+    """
+    practice = settings.practice(session)
+    wanted = {each.share_id for each in planned.works[: invoices.LINES_MAX]}
+    # All the clients' work of those days is looked at: a typed line holds back one session of it, not each.
+    first, last = (pick(each.session_date for each in planned.works) for pick in (min, max))
+    starts_at, ends_at = clock.day_span(first, practice.timezone, days=(last - first).days + 1)
+    beside = uninvoiced.billable(practice).where(
+        Attendee.client_id.in_({each.client_id for each in planned.works}),
+        Item.starts_at >= starts_at,
+        Item.starts_at < ends_at,
+    )
+    found = _load(session, beside)
+    kept = _without_typed(found, typed_lines(session, found, practice), practice)
+    shares = [share for share in kept if share.id in wanted and share.payer_id == planned.payer_id]
+    if not shares:
+        return None
+    invoice = invoices.draft(
+        session, CLOCK, payer_id=planned.payer_id, client_id=planned.client_id, now=now, source=InvoiceSource.DAILY
+    )
+    for share in shares:
+        line = invoices.add_share(session, invoice, share.id)
+        if planned.client_id is None:
+            line.description = f"{share.attendee.client.name}: {line.description}"
+        share.released_at = share.bill_again_at = None
+    failpoints.reach(DRAFTED)
+    invoices.issue(session, CLOCK, invoice, now)
+    failpoints.reach(ISSUED)
+    return invoice
+
+
+def typed_lines(session: Session, shares: Collection[Share], practice: Practice) -> dict[int, list[InvoiceLine]]:
+    """Return, for each share, the lines typed by hand for the same client, date and fee (rulebook 5.3)."""
+    if not shares:
+        return {}
+    days = {_day(share, practice) for share in shares}
+    found = session.scalars(
+        select(InvoiceLine)
+        .join(InvoiceLine.invoice)
+        .where(
+            InvoiceLine.share_id.is_(None),
+            InvoiceLine.released_at.is_(None),
+            InvoiceLine.session_date.in_(days),
+            Invoice.client_id.in_({share.attendee.client_id for share in shares}),
+            Invoice.kind == InvoiceKind.INVOICE,
+            Invoice.source != InvoiceSource.PACKAGE,
+        )
+        .options(joinedload(InvoiceLine.invoice))
+        .order_by(InvoiceLine.id)
+    ).all()
+    return {
+        share.id: [
+            line
+            for line in found
+            if line.invoice.client_id == share.attendee.client_id
+            and line.session_date == _day(share, practice)
+            and _is_same_fee(line, share.attendee)
+        ]
+        for share in shares
+    }
+
+
+def _load(session: Session, chosen: Select[Share]) -> list[Share]:
+    people = joinedload(Share.attendee)
+    options = people.options(joinedload(Attendee.client), joinedload(Attendee.item).joinedload(Item.type))
+    return list(session.scalars(chosen.options(options).order_by(Item.starts_at, Share.id)))
+
+
+def _is_due(share: Share, practice: Practice, day: date, seen: set[date], failed: set[int]) -> bool:
+    session_date, from_date = _day(share, practice), practice.daily_from_date
+    if share.bill_again_at is not None:
+        return True
+    if from_date is None or session_date < from_date:
+        return False
+    if session_date == day or session_date < _chosen_date(practice):
+        return True
+    if session_date < day - LOOK_BACK:
+        return False
+    changed_on = clock.local_date(share.attendee.billing_changed_at, practice.timezone)
+    return session_date not in seen or share.payer_id in failed or changed_on > session_date
+
+
+def _without_typed(shares: list[Share], typed: dict[int, list[InvoiceLine]], practice: Practice) -> list[Share]:
+    """Leave out as many sessions as lines were typed for them; a person decides whether they are the same."""
+    held: Counter[tuple[int, date]] = Counter()
+    kept = []
+    for share in shares:
+        key = (share.attendee.client_id, _day(share, practice))
+        if share.bill_again_at is None and len(typed.get(share.id, ())) > held[key]:
+            held[key] += 1
+        else:
+            kept.append(share)
+    return kept
+
+
+def _grouped(session: Session, shares: list[Share], practice: Practice) -> list[Planned]:
+    cents = work.shares_cents(session, shares, practice) if shares else {}
+    ids = {share.payer_id for share in shares}
+    payers = {payer.id: payer for payer in session.scalars(select(Contact).where(Contact.id.in_(ids)))} if ids else {}
+    groups: dict[tuple[int, int | None], list[Work]] = {}
+    for share in shares:
+        attendee = share.attendee
+        if not cents[share.id] and (attendee.status in work.BY_POLICY or not practice.bills_zero_fees):
+            continue
+        client_id = None if payers[share.payer_id].one_invoice_for_all else attendee.client_id
+        groups.setdefault((share.payer_id, client_id), []).append(
+            Work(
+                share_id=share.id,
+                client_id=attendee.client_id,
+                client_name=attendee.client.name,
+                session_date=_day(share, practice),
+                is_activity=attendee.item.kind.is_silent,
+                total_cents=money.taxed(cents[share.id], attendee.tax_bp, inclusive=practice.tax_inclusive).gross_cents,
+            )
+        )
+    return [
+        Planned(payer_id, payers[payer_id].name, client_id, part)
+        for (payer_id, client_id), works in sorted(groups.items(), key=lambda group: payers[group[0][0]].sort_name)
+        for part in _parts(works)
+    ]
+
+
+def _parts(works: list[Work]) -> Iterable[tuple[Work, ...]]:
+    return (tuple(works[at : at + invoices.LINES_MAX]) for at in range(0, len(works), invoices.LINES_MAX))
+
+
+def _seen(session: Session, first: date) -> set[date]:
+    found = select(JobRun.local_date).where(JobRun.job == JOB, JobRun.local_date >= first, JobRun.status == JobStatus.DONE)
+    return set(session.scalars(found))
+
+
+def _failed(session: Session, first: date) -> set[int]:
+    found = (
+        select(JobFailure.subject_id)
+        .join(JobRun, JobRun.id == JobFailure.run_id)
+        .where(JobRun.job == JOB, JobRun.local_date >= first, JobFailure.subject_type == PAYER)
+    )
+    return set(session.scalars(found))
+
+
+def _chosen_date(practice: Practice) -> date:
+    # Older work than this was taken along on purpose when Daily was chosen.
+    return clock.local_date(practice.daily_chosen_at, practice.timezone) if practice.daily_chosen_at else date.min
+
+
+def _day(share: Share, practice: Practice) -> date:
+    return clock.local_date(share.attendee.item.starts_at, practice.timezone)
+
+
+def _is_same_fee(line: InvoiceLine, attendee: Attendee) -> bool:
+    is_same_row = line.fee_id is not None and line.fee_id == attendee.fee_id
+    return is_same_row or line.unit_cents == attendee.fee_cents
