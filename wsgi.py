@@ -1,7 +1,11 @@
 """What the server runs: environment to application, on a database that is fit to serve."""
 
 from clinic import create_app, startup
+from clinic.billing.stripe_gateway import gateway_from
+from clinic.jobs import scheduler
 
 app = create_app()
 if startup.is_server():
     startup.require_fit(app)
+    if app.config["CLINIC"].SCHEDULER == "on":
+        scheduler.start(app.app_context, gateway_from(app.config["CLINIC"]))

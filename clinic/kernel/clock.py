@@ -1,5 +1,6 @@
 """The only place that asks what time it is, and the rules between instants, days and wall clocks."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -17,6 +18,15 @@ class MissingTimeError(RefusalError):
 def now() -> datetime:
     """Return the present instant, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def starting_at(instant: datetime | None) -> Callable[[], datetime]:
+    """Return a clock that stands at that instant now and goes on from there; None: the true one."""
+    if instant is None:
+        return now
+    assert instant.tzinfo is not None
+    ahead = instant.astimezone(UTC) - now()
+    return lambda: now() + ahead
 
 
 @lru_cache(maxsize=64)

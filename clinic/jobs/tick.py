@@ -1,0 +1,114 @@
+"""The tick: what is due at an instant, by the practice's own clock and by what the database says was done."""
+
+import socket
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from clinic.billing.charges import WINDOW_HOURS
+from clinic.billing.stripe_gateway import Gateway
+from clinic.jobs import autopay, end_of_day, runs
+from clinic.jobs.runs import Clock, Report
+from clinic.kernel import clock
+from clinic.kernel.database import reading, writing
+from clinic.kernel.errors import NotFoundError
+from clinic.models.practice import Heartbeat, JobRun, JobStatus
+from clinic.practice import settings
+
+CATCH_UP = timedelta(days=7)
+HEARTBEAT_ID = 1
+
+
+@dataclass(frozen=True)
+class Due:
+    """Say what is to be done: ended dates to invoice, the night to charge, and windows that went by."""
+
+    days: tuple[date, ...] = ()
+    night: date | None = None
+    missed: tuple[date, ...] = ()
+
+
+def tick(gateway: Gateway | None, now: Clock) -> list[str]:
+    """Do everything that is due, and say it in a sentence each. Safe to repeat, late or at once from many processes."""
+    said: list[str] = []
+    try:
+        with reading() as session:
+            asked = due(session, now())
+    except NotFoundError:
+        asked = Due()  # no practice yet
+    for day in asked.days:
+        said += _say(f"End of {day.isoformat()}", end_of_day.run(day, now), "invoices made")
+    looked = autopay.resolve(gateway, now)
+    if looked:
+        said.append(f"{looked} charges without an answer looked into.")
+    for night in asked.missed:
+        said += _leave_missed(night, now)
+    if asked.night is not None and _is_invoiced(asked.night):
+        said += _say(f"AutoPay of {asked.night.isoformat()}", autopay.run(gateway, asked.night, now), "cards charged or tried")
+    beat(now)
+    return said
+
+
+def due(session: Session, now: datetime) -> Due:
+    """Say what is due at that instant, in the practice's own days; nothing from before the practice existed."""
+    practice = settings.practice(session)
+    there = clock.local(now, practice.timezone)
+    today = there.date()
+    first = max(today - CATCH_UP, clock.local_date(practice.created_at, practice.timezone))
+    found = session.execute(
+        select(JobRun.job, JobRun.local_date, JobRun.status).where(JobRun.local_date >= first - timedelta(days=1))
+    ).all()
+    status = {(job, day): status for job, day, status in found}
+    days = [first + timedelta(days=at) for at in range((today - first).days)]
+    is_open = there.hour < WINDOW_HOURS
+    gone = [day for day in [*days, today] if not (day == today and is_open)]
+    has_run_before = session.scalar(select(JobRun.id).limit(1)) is not None
+    return Due(
+        days=tuple(day for day in days if status.get((end_of_day.JOB, day)) is not JobStatus.DONE),
+        night=today if is_open and status.get((autopay.JOB, today)) in (None, JobStatus.RUNNING) else None,
+        missed=tuple(
+            day
+            for day in gone
+            if status.get((autopay.JOB, day)) in (None, JobStatus.RUNNING)
+            # On its very first tick a new installation has missed nothing.
+            and has_run_before
+            and practice.created_at <= clock.day_start(day, practice.timezone)
+        ),
+    )
+
+
+def beat(now: Clock) -> None:
+    """Write down that the clock is alive."""
+    with writing() as session:
+        row = session.get(Heartbeat, HEARTBEAT_ID)
+        if row is None:
+            row = Heartbeat(id=HEARTBEAT_ID)
+            session.add(row)
+        row.ticked_at, row.host = now(), socket.gethostname()
+
+
+def _is_invoiced(night: date) -> bool:
+    # A card is charged for what the day before came to, so that day's invoices come first.
+    with reading() as session:
+        practice = settings.practice(session)
+        before = night - timedelta(days=1)
+        if before < clock.local_date(practice.created_at, practice.timezone):
+            return True
+        run = runs.run_of(session, end_of_day.JOB, before)
+        return run is not None and run.status is JobStatus.DONE
+
+
+def _leave_missed(night: date, now: Clock) -> list[str]:
+    run_id = runs.claim(autopay.JOB, night, now())
+    if run_id is None:
+        return []
+    runs.finish(run_id, Report(), now(), status=JobStatus.MISSED)
+    return [f"AutoPay of {night.isoformat()} was missed: what is left waits for the next night."]
+
+
+def _say(what: str, report: Report | None, deed: str) -> list[str]:
+    if report is None:
+        return []
+    return [f"{what}: {report.done} {deed}, {report.failed} failed."]
