@@ -220,7 +220,48 @@ CLIENT_BILLING = [
     ),
 ]
 
+BOOKING = [
+    Row("booking.book", "GET", lambda cast: f"/calendar/{cast.pat_id}/2026-11-18/book", DAILY_WORK),
+    Row("booking.book", "POST", lambda cast: f"/calendar/{cast.pat_id}/2026-11-18/book", DAILY_WORK),
+    Row("booking.fields", "GET", lambda cast: f"/calendar/{cast.pat_id}/2026-11-18/book/fields", DAILY_WORK),
+    Row("booking.fields", "POST", lambda cast: f"/calendar/{cast.pat_id}/2026-11-18/book/fields", DAILY_WORK),
+    Row("booking.new", "GET", "/calendar/new", DAILY_WORK),
+    Row("booking.new", "POST", "/calendar/new", DAILY_WORK),
+    Row("booking.new_fields", "GET", "/calendar/new/fields", DAILY_WORK),
+    Row("booking.new_fields", "POST", "/calendar/new/fields", DAILY_WORK),
+    Row("booking.item", "GET", "/calendar/items/999999", STAFF),
+    Row("booking.status", "POST", "/calendar/items/999999/status", DAILY_WORK),
+    Row("booking.status_of", "GET", "/calendar/items/999999/status", STAFF),
+]
+CHANGES = [
+    Row(f"changes.{deed}", method, f"/calendar/items/999999/{deed}", DAILY_WORK)
+    for deed in ("edit", "move", "cancel", "delete")
+    for method in ("GET", "POST")
+] + [Row("changes.edit_fields", method, "/calendar/items/999999/edit/fields", DAILY_WORK) for method in ("GET", "POST")]
+HOURS = [
+    Row("hours.week", "GET", "/calendar/settings/hours", OWNER),
+    Row("hours.week", "POST", "/calendar/settings/hours", OWNER),
+    Row("hours.delete_week", "POST", "/calendar/settings/hours/999999/delete", OWNER),
+    Row("hours.time_off", "GET", "/calendar/settings/time-off", OWNER),
+    Row("hours.time_off", "POST", "/calendar/settings/time-off", OWNER),
+    Row("hours.bookings", "GET", "/calendar/settings/time-off/999999", OWNER),
+    Row("hours.delete_time_off", "POST", "/calendar/settings/time-off/999999/delete", OWNER),
+]
+TYPES = [
+    Row("types.index", "GET", "/calendar/settings/", OWNER),
+    Row("types.listing", "GET", "/calendar/settings/types", OWNER),
+    Row("types.add", "GET", "/calendar/settings/types/new", OWNER),
+    Row("types.add", "POST", "/calendar/settings/types/new", OWNER),
+    Row("types.edit", "GET", lambda cast: f"/calendar/settings/types/{cast.therapy_id}", OWNER),
+    Row("types.edit", "POST", lambda cast: f"/calendar/settings/types/{cast.therapy_id}", OWNER),
+    Row("types.archive", "GET", lambda cast: f"/calendar/settings/types/{cast.therapy_id}/archive", OWNER),
+    Row("types.archive", "POST", lambda cast: f"/calendar/settings/types/{cast.therapy_id}/archive", OWNER),
+    Row("types.restore", "GET", lambda cast: f"/calendar/settings/types/{cast.therapy_id}/restore", OWNER),
+    Row("types.restore", "POST", lambda cast: f"/calendar/settings/types/{cast.therapy_id}/restore", OWNER),
+]
+
 ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *HEALTH, *SETUP, *FEES, *PLACES, *PRACTITIONERS, *SETTINGS, *USERS]
 ROWS += [*CLIENTS, *CONTACTS, *GROUPS]
 ROWS += [*CLIENT_PACKAGES, *PACKAGE_LINES, *PACKAGES]
 ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
+ROWS += [*BOOKING, *CHANGES, *HOURS, *TYPES]

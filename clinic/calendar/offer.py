@@ -274,3 +274,8 @@ def refuse_unnamed(found: Offer) -> None:
     if found.matches:
         raise RefusalError("More than one fits. Choose from the list.", field="who")
     raise RefusalError("No client or group of yours has this name.", field="person")
+
+
+def location_names(session: Session) -> list[tuple[int, str]]:
+    """List the locations in use with their ids, by name."""
+    return [(int(option.value), option.label) for option in _locations(session, None)]

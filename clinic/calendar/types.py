@@ -195,7 +195,7 @@ def edit(session: Session, who: Actor, type_id: int, draft: Draft, now: datetime
     return kind
 
 
-def archive(session: Session, who: Actor, type_id: int, now: datetime, *, is_archived: bool) -> AppointmentType:
+def archive(session: Session, who: Actor, type_id: int, now: datetime, *, is_archived: bool) -> None:
     """Take a type out of the booking forms, or bring it back; what was booked keeps it. Must run inside `writing()`."""
     kind = type_for(session, type_id)
     if kind.is_archived != is_archived:
@@ -204,7 +204,6 @@ def archive(session: Session, who: Actor, type_id: int, now: datetime, *, is_arc
         kind.is_archived = is_archived
         action = "archived appointment type" if is_archived else "brought back appointment type"
         audit.record(session, who, action, "appointment type", type_id, now)
-    return kind
 
 
 def _check(session: Session, draft: Draft, type_id: int | None) -> None:

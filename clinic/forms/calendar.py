@@ -112,14 +112,21 @@ class BookingForm(OnceForm):
             who=self.who.data or "",
             searched=self.searched.data or "",
             starts_at=self._instant(place, timezone),
-            minutes=self.minutes.data,
-            fee_id=self.fee.data if self.fee.data != NO_SUCH else None,
+            minutes=None if self.is_stale else self.minutes.data,
+            fee_id=None if self.is_stale or self.fee.data == NO_SUCH else self.fee.data,
             location_id=self.location.data if self.location.data != NO_SUCH else None,
             room_id=self.room.data,
         )
 
-    def show(self, offer: Offer) -> None:
-        """Put what is offered into the fields."""
+    def show(self, offer: Offer, *, refits: bool = False) -> None:
+        """Put what is offered into the fields.
+
+        Args:
+            refits: the form is only shown again, so a payer who is not one of this person may give way.
+        """
+        if self.is_stale:
+            for field in (self.minutes, self.fee, self.amount, self.mode, self.room):
+                field.data, field.raw_data, field.process_errors = None, None, []
         self.practitioner.offer(offer.practitioners, offer.practitioner_id)
         self.type.offer(offer.types, offer.type_id)
         self.fee.offer(offer.fees, offer.fee_id)
@@ -139,7 +146,7 @@ class BookingForm(OnceForm):
         if self.minutes.data is None and not self.minutes.errors:
             self.minutes.data, self.minutes.raw_data = offer.minutes, None
         # A payer of the person before is not one of this person.
-        if self.bill_to.data is not None and not self.bill_to.shown and not self.bill_to.errors:
+        if refits and not self.bill_to.shown:
             self.bill_to.data = offer.payer_id
         self.shown.data = str(offer.type_id)
 

@@ -21,6 +21,7 @@ BLUEPRINTS = (
     "fees",
     "groups",
     "health",
+    "hours",
     "invoice_lines",
     "invoices",
     "package_lines",
@@ -31,6 +32,7 @@ BLUEPRINTS = (
     "settings",
     "setup",
     "staff",
+    "types",
 )
 
 

@@ -45,7 +45,7 @@ def book(practitioner_id: int, day: date) -> Answer:
 @requires(Permission.BOOK)
 def fields(practitioner_id: int, day: date) -> Answer:
     """Show the in-line form again with the fields of what is chosen; nothing is booked."""
-    form, found = _filled(Place(practitioner_id or None, day, with_activities=True))
+    form, found = _filled(Place(practitioner_id or None, day, with_activities=True), refits=True)
     return answer("calendar/_form.html", **_leaf(form, found, practitioner_id, day, leaves.asked_window()))
 
 
@@ -76,7 +76,7 @@ def new() -> Answer:
 @requires(Permission.BOOK)
 def new_fields() -> Answer:
     """Show the full form again with the fields of what is chosen; nothing is booked."""
-    form, found = _filled(Place(None, None, with_activities=False))
+    form, found = _filled(Place(None, None, with_activities=False), refits=True)
     shown: dict[str, Any] = {
         "filled": form,
         "offer": found,
@@ -115,11 +115,11 @@ def status_of(item_id: int) -> Answer:
     return item(item_id)
 
 
-def _filled(place: Place) -> tuple[BookingForm, Offer]:
+def _filled(place: Place, *, refits: bool = False) -> tuple[BookingForm, Offer]:
     form = BookingForm(request.form) if request.method == "POST" else BookingForm(data=_asked(place))
     with reading() as session:
         found = offer.offer(session, actor(), form.sketch(place, g.house.timezone), with_activities=place.with_activities)
-    form.show(found)
+    form.show(found, refits=refits)
     return form, found
 
 

@@ -56,7 +56,7 @@ def edit(item_id: int) -> Answer:
 @requires(Permission.BOOK)
 def edit_fields(item_id: int) -> Answer:
     """Show the form again for the client that is chosen; nothing is changed."""
-    return answer("calendar/_edit.html", **_edit_context(_opened(item_id)))
+    return answer("calendar/_edit.html", **_edit_context(_opened(item_id, refits=True)))
 
 
 @bp.route("/calendar/items/<int:item_id>/move", methods=["GET", "POST"])
@@ -136,7 +136,7 @@ def _save(opened: Opened) -> None:
         form.refuse(error)
 
 
-def _opened(item_id: int) -> Opened:
+def _opened(item_id: int, *, refits: bool = False) -> Opened:
     with reading() as session:
         shown = flyout.flyout_for(session, actor(), item_id, now())
         item = booking.item_for(session, actor(), item_id)
@@ -147,7 +147,7 @@ def _opened(item_id: int) -> Opened:
         found = offer.offer(
             session, actor(), _still(sketch, item), with_activities=True, kept=kept, kept_type=item.type_id or EVENT
         )
-    form.show(found)
+    form.show(found, refits=refits)
     if request.method == "GET" and kept.payer_id:
         form.bill_to.data = kept.payer_id
     number = None if line is None else f"invoice {line.invoice.number}" if line.invoice.number else "a draft invoice"
