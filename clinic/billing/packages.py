@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ScalarSelect, delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from clinic.billing import fees, invoices
@@ -206,21 +206,25 @@ def sell(session: Session, who: Actor, sale: Sale, now: datetime, *, is_draft: b
 
 
 def counts(session: Session, sale_ids: Collection[int], now: datetime) -> dict[int, Counts]:
-    """Return the sums of the session ledger of sold packages, in a fixed number of queries.
+    """Return the sums of the session ledger of sold packages, in one query.
 
     A booked session whose end has passed counts as used unless the practice turned that off, and what was not booked by
     the last day counts as expired: both follow from `now`, so no job has to write them.
     """
+    today = settings.house(session).local_date(now)
     sums = [func.coalesce(func.sum(getattr(SessionEntry, name)), 0) for name in _SUMMED]
     rows = session.execute(
-        select(SessionEntry.sale_id, *sums).where(SessionEntry.sale_id.in_(sale_ids)).group_by(SessionEntry.sale_id)
+        select(PackageSale.id, PackageSale.expires_date, _held_by(now), *sums)
+        .outerjoin(SessionEntry, SessionEntry.sale_id == PackageSale.id)
+        .where(PackageSale.id.in_(sale_ids))
+        .group_by(PackageSale.id)
     )
-    written = {row[0]: Counts(*(int(value) for value in row[1:])) for row in rows}
-    held = _held_by_now(session, sale_ids, now)
-    over = _past_last_day(session, sale_ids, now)
-    return {
-        sale_id: written.get(sale_id, Counts()).at(held=held.get(sale_id, 0), is_over=sale_id in over) for sale_id in sale_ids
-    }
+    counts_past = settings.practice(session).past_booked_is_attended
+    found = {}
+    for sale_id, last, held, *written in rows:
+        is_over = last is not None and last < today
+        found[sale_id] = Counts(*(int(value) for value in written)).at(held=held if counts_past else 0, is_over=is_over)
+    return found
 
 
 def tally(entries: Iterable[SessionEntry]) -> Counts:
@@ -229,25 +233,17 @@ def tally(entries: Iterable[SessionEntry]) -> Counts:
     return Counts(*(sum(getattr(row, name) for row in rows) for name in _SUMMED))
 
 
-def _held_by_now(session: Session, sale_ids: Collection[int], now: datetime) -> dict[int, int]:
-    if not settings.practice(session).past_booked_is_attended:
-        return {}
-    rows = session.execute(
-        select(PackageSale.id, func.count())
-        .join(InvoiceLine, InvoiceLine.invoice_id == PackageSale.invoice_id)
+def _held_by(now: datetime) -> ScalarSelect[int]:
+    # Sessions that were booked and have ended, though nobody said that they were attended.
+    held = (
+        select(func.count(InvoiceLine.id))
         .join(Share, Share.id == InvoiceLine.share_id)
         .join(Attendee, Attendee.id == Share.attendee_id)
         .join(Item, Item.id == Attendee.item_id)
-        .where(PackageSale.id.in_(sale_ids), InvoiceLine.released_at.is_(None), Item.ends_at <= now)
+        .where(InvoiceLine.invoice_id == PackageSale.invoice_id, InvoiceLine.released_at.is_(None), Item.ends_at <= now)
         .where(Attendee.status.in_((Status.BOOKED, Status.ARRIVED)))
-        .group_by(PackageSale.id)
     )
-    return {sale_id: int(count) for sale_id, count in rows}
-
-
-def _past_last_day(session: Session, sale_ids: Collection[int], now: datetime) -> set[int]:
-    today = settings.house(session).local_date(now)
-    return set(session.scalars(select(PackageSale.id).where(PackageSale.id.in_(sale_ids), PackageSale.expires_date < today)))
+    return held.correlate(PackageSale).scalar_subquery()
 
 
 def _check(session: Session, template: Template) -> None:

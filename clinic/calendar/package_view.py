@@ -92,19 +92,30 @@ class SaleRow:
     owed_cents: int
 
 
-def sale_for_invoice(session: Session, who: Actor, invoice_id: int, now: datetime) -> SaleView | None:
-    """Return the package sold on an invoice; None when it sells none or is not theirs."""
-    found = session.execute(
-        select(PackageSale, Practitioner.name, Location.name)
+def sale_for_invoice(
+    session: Session, who: Actor, invoice_id: int, now: datetime, *, balance_cents: int | None = None
+) -> SaleView | None:
+    """Return the package sold on an invoice; None when it sells none or is not theirs.
+
+    Args:
+        balance_cents: what is owed on the invoice, from whoever has asked the ledger already.
+    """
+    rows = session.execute(
+        select(PackageSale, Practitioner.name, Location.name, Client)
         .join(Practitioner, Practitioner.id == PackageSale.practitioner_id)
         .join(Location, Location.id == PackageSale.location_id)
+        .join(PackageClient, PackageClient.sale_id == PackageSale.id)
+        .join(Client, Client.id == PackageClient.client_id)
         .where(PackageSale.invoice_id == invoice_id)
         .options(joinedload(PackageSale.invoice))
-    ).one_or_none()
-    if found is None or who.own_practitioner_id not in (None, found[0].practitioner_id):
+        .order_by(Client.sort_name, Client.id)
+    ).all()
+    if not rows or who.own_practitioner_id not in (None, rows[0][0].practitioner_id):
         return None
-    sale, practitioner, location = found
-    people = _clients(session, sale.id)
+    sale, practitioner, location, _client = rows[0]
+    people = [client.name for *_same, client in rows]
+    if balance_cents is None:
+        balance_cents = ledger.owed_cents(session, [invoice_id])[invoice_id]
     is_over = sale.expires_date is not None and sale.expires_date < settings.house(session).local_date(now)
     can_edit = sale.invoice.issued_at is not None and who.may(Permission.LINK_PACKAGES)
     lines = _lines(session, sale, now, is_over=is_over, can_edit=can_edit, is_shared=len(people) > 1)
@@ -119,7 +130,7 @@ def sale_for_invoice(session: Session, who: Actor, invoice_id: int, now: datetim
     return SaleView(
         id=sale.id, invoice_id=invoice_id, name=sale.name, clients=", ".join(people), practitioner=practitioner,
         location=location, counts=written.at(held=held, is_over=is_over), good_through=sale.expires_date,
-        balance_cents=ledger.owed_cents(session, [invoice_id])[invoice_id], is_draft=sale.invoice.issued_at is None,
+        balance_cents=balance_cents, is_draft=sale.invoice.issued_at is None,
         terms=sale.terms, lines=lines, entries=_entries(entries, {line.id: line.number for line in lines}),
     )  # fmt: skip
 
@@ -153,11 +164,6 @@ def sold_to(session: Session, who: Actor, client_id: int, now: datetime) -> list
         )
         for sale, name, place in found
     ]  # fmt: skip
-
-
-def _clients(session: Session, sale_id: int) -> list[str]:
-    query = select(Client).join(PackageClient, PackageClient.client_id == Client.id).where(PackageClient.sale_id == sale_id)
-    return [client.name for client in session.scalars(query.order_by(Client.sort_name, Client.id))]
 
 
 def _lines(

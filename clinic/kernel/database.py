@@ -103,7 +103,7 @@ def _door(name: str) -> Iterator[Session]:
     finally:
         # close() alone: rollback() before it would expire what was loaded.
         session.close()
-        del session.info["door"]
+        session.info.clear()
 
 
 @event.listens_for(Session, "before_flush")

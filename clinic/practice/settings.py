@@ -43,6 +43,8 @@ def practice(session: Session) -> Practice:
     found = session.get(Practice, PRACTICE_ID)
     if found is None:
         raise NotFoundError("no practice yet")
+    # The session forgets rows that nobody holds; held here, this one is read once per door and not once per rule.
+    session.info["practice"] = found
     return found
 
 

@@ -1,0 +1,152 @@
+"""Packages are made, listed, sold from three places and shown on the client's profile."""
+
+import pytest
+from sqlalchemy import func, select
+
+from clinic.models.billing import Invoice, InvoiceLine, Package, PackageClient, PackageSale
+from clinic.practice import once
+from tests.conftest import HTMX
+
+
+def _form(cast, **other):
+    values = {
+        "name": "Five sessions", "rows-0-fee_id": cast.therapy_fee_id, "rows-0-quantity": "5", "rows-1-fee_id": "",
+        "rows-1-quantity": "", "kind": "packaged", "price": "650", "expires_after": "6", "expires_unit": "months",
+    }  # fmt: skip
+    return values | other
+
+
+def _sale(cast, package_id=1, **other):
+    values = {"once": once.new_key(), "package": package_id, "payer": cast.cleo_payer_id, "practitioner": cast.pat_id,
+              "location": cast.harbour_id, "expires": ""}  # fmt: skip
+    return values | other
+
+
+@pytest.fixture
+def package(as_, cast):
+    """Make the template through its form."""
+    assert as_("fay").post("/packages/new", data=_form(cast)).status_code == 303
+
+
+def test_a_template_is_made_listed_changed_and_archived(as_, rows, cast, package):
+    fay = as_("fay")
+    listed = fay.get("/packages").text
+    assert "Five sessions" in listed
+    assert "$650.00" in listed
+    assert "After 6 months" in listed
+    shown = fay.get("/packages/1/edit").text
+    assert 'value="650.00"' in shown
+    assert fay.post("/packages/1/edit", data=_form(cast, name="Fünf <b>", practitioners=[cast.pat_id])).status_code == 303
+    assert "Fünf &lt;b&gt;" in fay.get("/packages").text
+    assert fay.post("/packages/1/archive").status_code == 303
+    with rows() as session:
+        assert session.get(Package, 1).is_archived
+    assert fay.post("/packages/1/restore").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"name": ""}, "Enter name."),
+        ({"name": "x" * 10_000}, "At most 120 characters."),
+        ({"price": "12,345.678"}, "Enter an amount such as 150"),
+        ({"price": "-5"}, "Enter an amount such as 150"),
+        ({"price": ""}, "Enter the price of the package."),
+        ({"rows-0-fee_id": ""}, "Choose at least one fee."),
+        ({"rows-0-fee_id": "99999999999999"}, "Invalid"),
+        ({"rows-0-fee_id": "424242"}, "Choose a fee of the fee schedule."),
+        ({"rows-0-quantity": "0"}, "Enter a whole number from 1 to 100."),
+        ({"rows-1-fee_id": 1, "rows-1-quantity": "100"}, "at most 100 sessions"),
+        ({"kind": "free"}, "Not a valid choice"),
+        ({"expires_after": "99999"}, "Enter a whole number from 1 to 3650."),
+        ({"practitioners": ["77"]}, "not"),
+    ],
+)
+def test_a_template_that_does_not_hold_comes_back_with_what_was_typed(as_, rows, cast, typed, said):
+    answer = as_("fay").post("/packages/new", data=_form(cast, **{"description": "Five for four"} | typed))
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert "Five for four" in answer.text
+    with rows() as session:
+        assert session.scalar(select(func.count()).select_from(Package)) == 0
+
+
+def test_new_invoice_and_the_list_lead_to_selling_by_the_clients_name(as_, cast, package):
+    fay = as_("fay")
+    assert 'href="/packages/sell"' in fay.get("/invoices/new").text
+    assert 'href="/packages/sell?package=1"' in fay.get("/packages").text
+    found = fay.get("/packages/sell?package=1&q=cleo").text
+    assert f'href="/packages/sell/{cast.cleo_id}?package=1"' in found
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}])
+def test_selling_issues_the_invoice_and_leads_to_it(as_, rows, cast, package, headers):
+    fay = as_("fay")
+    shown = fay.get(f"/packages/sell/{cast.cleo_id}?package=1").text
+    assert "Five sessions, $650.00" in shown
+    sold = fay.post(f"/packages/sell/{cast.cleo_id}", data=_sale(cast, mates=[cast.otto_id]), headers=headers)
+    assert (sold.status_code, sold.headers.get("Location") or sold.headers["HX-Redirect"]) in (
+        (303, "/invoices/1"),
+        (204, "/invoices/1"),
+    )
+    with rows() as session:
+        assert session.get(Invoice, 1).number == "INV-0001"
+        assert session.scalar(select(func.count()).select_from(InvoiceLine)) == 5
+        assert set(session.scalars(select(PackageClient.client_id))) == {cast.cleo_id, cast.otto_id}
+    page = fay.get("/invoices/1").text
+    for word in ("Purchased", "Booked", "Used", "Remaining", "Good through", "Balance", "Session ledger"):
+        assert word in page, word
+    for client_id in (cast.cleo_id, cast.otto_id):
+        assert "Five sessions" in fay.get(f"/clients/{client_id}/packages").text
+
+
+def test_selling_twice_by_a_double_click_sells_once(as_, rows, cast, package):
+    fay, posted = as_("fay"), _sale(cast)
+    answers = [fay.post(f"/packages/sell/{cast.cleo_id}", data=posted) for _ in range(2)]
+    assert [answer.headers["Location"] for answer in answers] == ["/invoices/1"] * 2
+    with rows() as session:
+        assert session.scalar(select(func.count()).select_from(PackageSale)) == 1
+
+
+def test_a_draft_is_not_booked_until_it_is_issued(as_, rows, cast, package):
+    fay = as_("fay")
+    fay.post(f"/packages/sell/{cast.cleo_id}", data=_sale(cast, draft="y"))
+    page = fay.get("/invoices/1")
+    assert page.status_code == 200
+    assert "Issue it, then its sessions can be booked." in page.text
+    assert "/invoices/1/lines/" not in page.text
+    refused = fay.post("/invoices/1/lines/1/edit", data={"once": once.new_key(), "date": "2026-12-02", "add_appointment": "yes",
+                                                         "time": "10:00"})  # fmt: skip
+    assert refused.status_code == 422
+    assert "This invoice is a draft." in refused.text
+    issued = fay.post("/invoices/1/issue", data={"once": once.new_key()})
+    assert issued.status_code == 303
+    with rows() as session:
+        assert session.get(PackageSale, 1).expires_date is not None
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"package": ""}, "Not a valid choice"),
+        ({"payer": "99"}, "Not a valid choice"),
+        ({"expires": "2020-01-01"}, "The last day cannot be in the past."),
+        ({"expires": "2026-02-30"}, "Enter a date that exists"),
+        ({"mates": ["77"]}, "not"),
+        ({"once": "short"}, "This form is out of date"),
+    ],
+)
+def test_a_sale_that_does_not_hold_sells_nothing(as_, rows, cast, package, typed, said):
+    answer = as_("fay").post(f"/packages/sell/{cast.cleo_id}", data=_sale(cast, **typed))
+    assert answer.status_code == 422
+    assert said in answer.text
+    with rows() as session:
+        assert session.scalar(select(func.count()).select_from(Invoice)) == 0
+
+
+def test_pat_sells_with_herself_only_and_unknown_things_are_not_found(as_, cast, package):
+    pat = as_("pat")
+    assert "Piet" not in pat.get(f"/packages/sell/{cast.cleo_id}").text
+    assert pat.post(f"/packages/sell/{cast.cleo_id}", data=_sale(cast, practitioner=cast.piet_id)).status_code == 422
+    for address in ("/packages/424242/edit", "/packages/sell/424242", "/clients/424242/packages"):
+        assert as_("fay").get(address).status_code == 404
