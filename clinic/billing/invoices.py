@@ -139,6 +139,9 @@ def add_share(session: Session, invoice: Invoice, share_id: int) -> InvoiceLine:
     practice = settings.practice(session)
     _check_share_is_free(session, [share_id])
     work.check_billable(attendee, practice)
+    if invoice.source is InvoiceSource.PACKAGE:
+        # A package line's share is the session it pays for; one that bills work would be taken for it.
+        raise RefusalError("A package invoice holds the package alone. Put this session on another invoice.")
     if share.payer_id != invoice.payer_id or invoice.client_id not in (None, attendee.client_id):
         raise RefusalError("This session is billed to someone else.")
     if invoice.practitioner_id is None:
