@@ -12,7 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from clinic.kernel.errors import NotFoundError, RefusalError
+from clinic.kernel.errors import NotFoundError
 from clinic.models.practice import Practice, User, UserRole, WebSession
 from clinic.people import passwords, throttle
 from clinic.practice import audit, settings
@@ -28,6 +28,14 @@ _hasher = PasswordHasher(time_cost=3, memory_cost=65_536, parallelism=4)
 _turns = threading.BoundedSemaphore(HASHES_AT_ONCE_MAX)
 # Compared when no such account exists, so that both answers take the same time. Nobody knows a password for it.
 _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$xg3wckZQnRJA+1WieEPaAQ$BnUnY/Fucq+hyHQ4TLtkM8Dow7xc3cA65YekkNREABk"
+
+
+class BusyError(throttle.ThrottledError):
+    """Refuse to hash one more password while others wait for their turn."""
+
+    def __init__(self) -> None:
+        super().__init__(HASH_WAIT)
+        self.message = "Many people are signing in at once. Try again in a moment."
 
 
 @dataclass(frozen=True)
@@ -250,7 +258,7 @@ class _Turn:
 
     def __enter__(self) -> None:
         if not _turns.acquire(timeout=HASH_WAIT.total_seconds()):
-            raise RefusalError("Many people are signing in at once. Try again in a moment.")
+            raise BusyError
 
     def __exit__(self, *_error: object) -> None:
         _turns.release()

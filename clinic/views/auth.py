@@ -29,9 +29,9 @@ def sign_in() -> Answer:
     try:
         with writing() as session:
             attempt = accounts.start_sign_in(session, form.email.data or "", now(), address=actor().address)
+        is_right = accounts.matches(attempt.password_hash, form.password.data or "")
     except throttle.ThrottledError as error:
         return _held_back(form, error)
-    is_right = accounts.matches(attempt.password_hash, form.password.data or "")
     with writing() as session:
         entry = accounts.finish_sign_in(session, attempt, now(), is_right=is_right, address=actor().address)
     if entry is None:

@@ -40,6 +40,15 @@ def test_guessing_is_held_back_with_429_for_known_and_unknown_accounts_alike(cli
     assert _sign_in(client, "fay").status_code == 303  # others get in
 
 
+def test_one_password_too_many_at_once_waits_its_turn_and_then_is_asked_back(client, monkeypatch):
+    monkeypatch.setattr(accounts, "HASH_WAIT", timedelta(milliseconds=50))
+    with accounts._Turn(), accounts._Turn():
+        busy = _sign_in(client)
+    assert busy.status_code == 429
+    assert "at once" in busy.text
+    assert _sign_in(client).status_code == 303
+
+
 def test_signing_in_failing_and_signing_out_are_written_down(client, rows, cast):
     client.post("/sign-in", data=WRONG)
     client.post("/sign-in", data={**WRONG, "email": "ghost@quillmere.example"})
