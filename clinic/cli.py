@@ -5,7 +5,7 @@ from importlib import import_module
 from flask import Flask
 
 # Each has its commands in COMMANDS. `flask db …` comes with Flask-Migrate.
-MODULES = ("clinic.cli_practice", "clinic.cli_demo", "clinic.cli_night")
+MODULES = ("clinic.cli_practice", "clinic.cli_demo", "clinic.cli_night", "clinic.cli_office")
 
 
 def register(app: Flask) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from clinic.billing import invoices, uninvoiced, work
@@ -42,6 +42,7 @@ class Work:
 class Planned:
     """Be one invoice a date's run will make: for a payer, and a client unless the payer wants one invoice for all."""
 
+    day: date  # the ended date whose run this is
     payer_id: int
     payer_name: str
     client_id: int | None
@@ -58,15 +59,37 @@ class Planned:
         return ", ".join(dict.fromkeys(each.client_name for each in self.works))
 
 
-def plan(session: Session, day: date) -> list[Planned]:
-    """Say which invoices the end of that practice-local date makes: in a fixed number of queries, changing nothing.
+@dataclass(frozen=True)
+class Held:
+    """Be a session held back because a line typed by hand seems to bill it."""
+
+    work: Work
+    line_id: int
+    invoice_number: str | None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Be what the end of a date bills and what it holds back."""
+
+    planned: tuple[Planned, ...] = ()
+    held: tuple[Held, ...] = ()
+
+
+def plan(session: Session, day: date) -> tuple[Planned, ...]:
+    """Say which invoices the end of that practice-local date makes."""
+    return survey(session, day).planned
+
+
+def survey(session: Session, day: date) -> Survey:
+    """Look at what the end of that practice-local date will bill: in a fixed number of queries, changing nothing.
 
     Billed is the date's own work, that of the seven days before which no run has seen as it is now, old work taken along
     when Daily was chosen, and what someone asked to bill again.
     """
     practice = settings.practice(session)
     if practice.invoice_creation is not InvoiceCreation.DAILY or practice.daily_from_date is None:
-        return []
+        return Survey()
     first = day - LOOK_BACK
     since = max(practice.daily_from_date, first)
     if _chosen_date(practice) > practice.daily_from_date:
@@ -75,17 +98,25 @@ def plan(session: Session, day: date) -> list[Planned]:
         Item.starts_at < clock.day_start(day + timedelta(days=1), practice.timezone),
         or_(Item.starts_at >= clock.day_start(since, practice.timezone), Share.bill_again_at.is_not(None)),
     )
-    shares = _load(session, chosen)
-    seen, failed = _seen(session, first), _failed(session, first)
-    due = [share for share in shares if _is_due(share, practice, day, seen, failed)]
-    due = _without_typed(due, typed_lines(session, due, practice), practice)
-    return _grouped(session, due, practice)
+    found = _load(session, chosen)
+    seen, failed = _seen(session, first)
+    due = [(share, payer) for share, payer in found if _is_due(share, practice, day, seen, failed)]
+    shares = [share for share, _ in due]
+    typed = typed_lines(session, shares, practice)
+    kept, held = _without_typed(shares, typed, practice)
+    cents = work.shares_cents(session, shares, practice) if shares else {}
+    works = {share.id: _work(share, practice, cents[share.id]) for share in shares}
+    billed = {share.id for share in kept if _bills(share, practice, cents[share.id])}
+    return Survey(
+        planned=tuple(_grouped([(works[share.id], payer) for share, payer in due if share.id in billed], day)),
+        held=tuple(Held(works[share.id], line.id, line.invoice.number) for share, line in held),
+    )
 
 
 def bill(session: Session, planned: Planned, now: datetime) -> Invoice | None:
     """Make and issue one planned invoice of what is still uninvoiced of it; None: nothing is. Safe to repeat.
 
-    Must run inside `writing()`. The invoice is dated the day it bills.
+    Must run inside `writing()`. The invoice is dated the day whose work it bills, caught up or not (rulebook 4.8).
     """
     practice = settings.practice(session)
     wanted = {each.share_id for each in planned.works[: invoices.LINES_MAX]}
@@ -97,8 +128,8 @@ def bill(session: Session, planned: Planned, now: datetime) -> Invoice | None:
         Item.starts_at >= starts_at,
         Item.starts_at < ends_at,
     )
-    found = _load(session, beside)
-    kept = _without_typed(found, typed_lines(session, found, practice), practice)
+    found = [share for share, _ in _load(session, beside)]
+    kept, _ = _without_typed(found, typed_lines(session, found, practice), practice)
     shares = [share for share in kept if share.id in wanted and share.payer_id == planned.payer_id]
     if not shares:
         return None
@@ -111,7 +142,7 @@ def bill(session: Session, planned: Planned, now: datetime) -> Invoice | None:
             line.description = f"{share.attendee.client.name}: {line.description}"
         share.released_at = share.bill_again_at = None
     failpoints.reach(DRAFTED)
-    invoices.issue(session, CLOCK, invoice, now)
+    invoices.issue(session, CLOCK, invoice, now, issue_date=planned.day)
     failpoints.reach(ISSUED)
     return invoice
 
@@ -147,10 +178,11 @@ def typed_lines(session: Session, shares: Collection[Share], practice: Practice)
     }
 
 
-def _load(session: Session, chosen: Select[Share]) -> list[Share]:
+def _load(session: Session, chosen: Select[Share]) -> list[tuple[Share, Contact]]:
     people = joinedload(Share.attendee)
     options = people.options(joinedload(Attendee.client), joinedload(Attendee.item).joinedload(Item.type))
-    return list(session.scalars(chosen.options(options).order_by(Item.starts_at, Share.id)))
+    found = session.execute(chosen.add_columns(Contact).options(options).order_by(Item.starts_at, Share.id))
+    return list(found.tuples())
 
 
 def _is_due(share: Share, practice: Practice, day: date, seen: set[date], failed: set[int]) -> bool:
@@ -167,43 +199,47 @@ def _is_due(share: Share, practice: Practice, day: date, seen: set[date], failed
     return session_date not in seen or share.payer_id in failed or changed_on > session_date
 
 
-def _without_typed(shares: list[Share], typed: dict[int, list[InvoiceLine]], practice: Practice) -> list[Share]:
-    """Leave out as many sessions as lines were typed for them; a person decides whether they are the same."""
-    held: Counter[tuple[int, date]] = Counter()
-    kept = []
+def _without_typed(
+    shares: list[Share], typed: dict[int, list[InvoiceLine]], practice: Practice
+) -> tuple[list[Share], list[tuple[Share, InvoiceLine]]]:
+    """Hold back as many sessions as lines were typed for them, each with its line; a person decides if they are the same."""
+    used: Counter[tuple[int, date]] = Counter()
+    kept, held = [], []
     for share in shares:
-        key = (share.attendee.client_id, _day(share, practice))
-        if share.bill_again_at is None and len(typed.get(share.id, ())) > held[key]:
-            held[key] += 1
+        key, lines = (share.attendee.client_id, _day(share, practice)), typed.get(share.id, [])
+        if share.bill_again_at is None and len(lines) > used[key]:
+            held.append((share, lines[used[key]]))
+            used[key] += 1
         else:
             kept.append(share)
-    return kept
+    return kept, held
 
 
-def _grouped(session: Session, shares: list[Share], practice: Practice) -> list[Planned]:
-    cents = work.shares_cents(session, shares, practice) if shares else {}
-    ids = {share.payer_id for share in shares}
-    payers = {payer.id: payer for payer in session.scalars(select(Contact).where(Contact.id.in_(ids)))} if ids else {}
+def _bills(share: Share, practice: Practice, cents: int) -> bool:
+    return cents > 0 or (practice.bills_zero_fees and share.attendee.status not in work.BY_POLICY)
+
+
+def _work(share: Share, practice: Practice, cents: int) -> Work:
+    attendee = share.attendee
+    return Work(
+        share_id=share.id,
+        client_id=attendee.client_id,
+        client_name=attendee.client.name,
+        session_date=_day(share, practice),
+        is_activity=attendee.item.kind.is_silent,
+        total_cents=money.taxed(cents, attendee.tax_bp, inclusive=practice.tax_inclusive).gross_cents,
+    )
+
+
+def _grouped(works: list[tuple[Work, Contact]], day: date) -> list[Planned]:
     groups: dict[tuple[int, int | None], list[Work]] = {}
-    for share in shares:
-        attendee = share.attendee
-        if not cents[share.id] and (attendee.status in work.BY_POLICY or not practice.bills_zero_fees):
-            continue
-        client_id = None if payers[share.payer_id].one_invoice_for_all else attendee.client_id
-        groups.setdefault((share.payer_id, client_id), []).append(
-            Work(
-                share_id=share.id,
-                client_id=attendee.client_id,
-                client_name=attendee.client.name,
-                session_date=_day(share, practice),
-                is_activity=attendee.item.kind.is_silent,
-                total_cents=money.taxed(cents[share.id], attendee.tax_bp, inclusive=practice.tax_inclusive).gross_cents,
-            )
-        )
+    payers = {payer.id: payer for _, payer in works}
+    for each, payer in works:
+        groups.setdefault((payer.id, None if payer.one_invoice_for_all else each.client_id), []).append(each)
     return [
-        Planned(payer_id, payers[payer_id].name, client_id, part)
-        for (payer_id, client_id), works in sorted(groups.items(), key=lambda group: payers[group[0][0]].sort_name)
-        for part in _parts(works)
+        Planned(day, payer_id, payers[payer_id].name, client_id, part)
+        for (payer_id, client_id), together in sorted(groups.items(), key=lambda group: payers[group[0][0]].sort_name)
+        for part in _parts(together)
     ]
 
 
@@ -211,18 +247,15 @@ def _parts(works: list[Work]) -> Iterable[tuple[Work, ...]]:
     return (tuple(works[at : at + invoices.LINES_MAX]) for at in range(0, len(works), invoices.LINES_MAX))
 
 
-def _seen(session: Session, first: date) -> set[date]:
-    found = select(JobRun.local_date).where(JobRun.job == JOB, JobRun.local_date >= first, JobRun.status == JobStatus.DONE)
-    return set(session.scalars(found))
-
-
-def _failed(session: Session, first: date) -> set[int]:
-    found = (
-        select(JobFailure.subject_id)
-        .join(JobRun, JobRun.id == JobFailure.run_id)
-        .where(JobRun.job == JOB, JobRun.local_date >= first, JobFailure.subject_type == PAYER)
-    )
-    return set(session.scalars(found))
+def _seen(session: Session, first: date) -> tuple[set[date], set[int]]:
+    """Return the dates whose run is done since then, and the payers whom such a run left behind."""
+    found = session.execute(
+        select(JobRun.local_date, JobRun.status, JobFailure.subject_id)
+        .outerjoin(JobFailure, and_(JobFailure.run_id == JobRun.id, JobFailure.subject_type == PAYER))
+        .where(JobRun.job == JOB, JobRun.local_date >= first)
+    ).all()
+    seen = {day for day, status, _ in found if status is JobStatus.DONE}
+    return seen, {payer_id for _, _, payer_id in found if payer_id is not None}
 
 
 def _chosen_date(practice: Practice) -> date:

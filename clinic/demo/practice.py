@@ -11,13 +11,13 @@ from clinic.demo import account, diary, house, wallets
 from clinic.demo.account import Books
 from clinic.demo.diary import Diary
 from clinic.demo.moments import Moment
+from clinic.jobs import end_of_day
 from clinic.kernel import clock
 from clinic.kernel.database import reading, writing
 from clinic.practice import founding
 
 SEED = 20260118
 BATCH = 20  # deeds a transaction
-Night = Callable[[datetime], None]
 
 
 def load(app: Flask, now: datetime, say: Callable[[str], None]) -> bool:
@@ -64,6 +64,8 @@ def _live_through(moments: list[Moment], midnights: list[datetime]) -> None:
 
 def _night(midnight: datetime) -> None:
     """Run the night's own job for the day that ended."""
+    ended = clock.local_date(midnight, house.TIMEZONE) - timedelta(days=1)
+    end_of_day.run(ended, lambda: midnight)
 
 
 def _batches(moments: list[Moment], midnights: list[datetime]) -> Iterator[list[Moment]]:

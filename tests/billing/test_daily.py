@@ -30,7 +30,7 @@ def test_each_payer_and_client_gets_one_invoice_of_the_day(session, cast):
         (cast.otto_payer_id, cast.otto_id, 15_000),
         (cast.pellworth_id, cast.cleo_id, 15_000),
     ])  # fmt: skip
-    assert {each.issue_date for each in made} == {date(2026, 11, 19)}
+    assert {each.issue_date for each in made} == {date(2026, 11, 18)}
     assert sorted(each.number for each in made) == ["INV-0001", "INV-0002", "INV-0003"]
     referred = next(each for each in made if each.payer_id == cast.pellworth_id)
     assert referred.reference == "PW-55810"
