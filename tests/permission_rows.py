@@ -58,6 +58,13 @@ SETUP = [
     Row("setup.setup", "GET", "/setup", EVERYONE),
     Row("setup.setup", "POST", "/setup", EVERYONE),
 ]
+CALENDAR = [
+    Row("calendar.home", "GET", "/", STAFF),
+    Row("calendar.week", "GET", "/calendar/week", STAFF),
+    Row("calendar.day", "GET", "/calendar/day", STAFF),
+    Row("calendar.team", "GET", "/calendar/team", STAFF),
+    Row("calendar.column", "GET", lambda cast: f"/calendar/{cast.pat_id}/2026-11-18", STAFF),
+]
 FEES = [
     Row("fees.index", "GET", "/settings/fees/", OWNER),
     Row("fees.add", "GET", "/settings/fees/new", OWNER),
@@ -260,7 +267,7 @@ TYPES = [
     Row("types.restore", "POST", lambda cast: f"/calendar/settings/types/{cast.therapy_id}/restore", OWNER),
 ]
 
-ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *HEALTH, *SETUP, *FEES, *PLACES, *PRACTITIONERS, *SETTINGS, *USERS]
+ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *CALENDAR, *HEALTH, *SETUP, *FEES, *PLACES, *PRACTITIONERS, *SETTINGS, *USERS]
 ROWS += [*CLIENTS, *CONTACTS, *GROUPS]
 ROWS += [*CLIENT_PACKAGES, *PACKAGE_LINES, *PACKAGES]
 ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
