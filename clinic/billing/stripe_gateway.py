@@ -87,6 +87,15 @@ class Setup:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """Be a charge as the processor has it now: whose, made for which attempt, and what became of it."""
+
+    customer: str
+    attempt_id: int | None
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
 class Event:
     """Be a signed event: only its ids are believed, the object's state is read again."""
 
@@ -132,8 +141,8 @@ class Gateway(Protocol):
     def find(self, *, customer: str, attempt_id: int, since: datetime) -> Outcome | None:
         """Look among the customer's charges for one made for that attempt; None: there is none."""
 
-    def intent(self, payment_intent: str) -> tuple[int | None, Outcome]:
-        """Read a charge again: the attempt it was made for, and what became of it."""
+    def intent(self, payment_intent: str) -> Seen:
+        """Read a charge again."""
 
     def event(self, body: bytes, signature: str) -> Event:
         """Check an event's signature and read its ids."""
@@ -237,10 +246,10 @@ class StripeGateway:
                 return _read(intent)
         return None
 
-    def intent(self, payment_intent: str) -> tuple[int | None, Outcome]:
-        """Read a charge again: the attempt it was made for, and what became of it."""
+    def intent(self, payment_intent: str) -> Seen:
+        """Read a charge again."""
         found = self._asked(lambda sdk: sdk.v1.payment_intents.retrieve(payment_intent))
-        return _attempt(found), _read(found)
+        return Seen(_id(found.customer), _attempt(found), _read(found))
 
     def event(self, body: bytes, signature: str) -> Event:
         """Check an event's signature and read its ids.

@@ -162,11 +162,11 @@ def test_the_answer_a_webhook_and_the_look_up_post_it_once_together(write, rows,
     outcome = charges.charge_from_panel(write, gateway, cast.fay, wanted(invoice_id), NIGHT)
     with rows() as session:
         [attempt] = attempts_of(session, cast.cleo_payer_id)
-    attempt_id, read = gateway.intent(outcome.payment_intent)
-    assert attempt_id == attempt.id
+    seen = gateway.intent(outcome.payment_intent)
+    assert (seen.attempt_id, seen.customer) == (attempt.id, attempt.stripe_customer)
     for _ in range(2):
         with write() as session:
-            charges.finish(session, attempt_id, read, NIGHT)
+            charges.finish(session, attempt.id, seen.outcome, NIGHT)
     with rows() as session:
         assert counts(session)["payments"] == 1
 
