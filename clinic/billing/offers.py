@@ -1,5 +1,6 @@
 """What may be sold to whom: the list of packages, and for one client the payers, practitioners and places to choose from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -82,10 +83,7 @@ def fee_choices(session: Session) -> Choices:
 
 def practitioners(session: Session, who: Actor) -> Choices:
     """Return with whom this person may sell."""
-    query = select(Practitioner.id, Practitioner.name).where(~Practitioner.is_archived)
-    if who.own_practitioner_id is not None:
-        query = query.where(Practitioner.id == who.own_practitioner_id)
-    return [(row.id, row.name) for row in session.execute(query.order_by(Practitioner.name, Practitioner.id))]
+    return [(practitioner.id, practitioner.name) for practitioner in _practitioners(session, who)]
 
 
 def locations(session: Session) -> Choices:
@@ -102,19 +100,26 @@ def offer(session: Session, who: Actor, client_id: int) -> Offer:
     """
     client = clients.client_for(session, who, client_id)
     house = settings.house(session)
-    people, places = practitioners(session, who), locations(session)
-    practitioner_id = client.practitioner_id or (people[0][0] if people else None)
-    practitioner = session.get(Practitioner, practitioner_id) if practitioner_id else None
+    people = _practitioners(session, who)
+    theirs = next((each for each in people if each.id == client.practitioner_id), people[0] if people else None)
     return Offer(
         client_id=client.id, client_name=client.name,
         packages=[
             (row.id, f"{row.name}, {house.money(row.price_cents)}") for row in listed(session) if not row.is_archived
         ],
         payers=[(payer.contact_id, f"{payer.name} ({payer.role})") for payer in contacts.payers_of(session, client_id)],
-        practitioners=people, locations=places, mates=_mates(session, who, client),
-        payer_id=client.default_payer_id, practitioner_id=practitioner_id,
-        location_id=practitioner.location_id if practitioner else None,
+        practitioners=[(each.id, each.name) for each in people], locations=locations(session),
+        mates=_mates(session, who, client),
+        payer_id=client.default_payer_id, practitioner_id=theirs.id if theirs else None,
+        location_id=theirs.location_id if theirs else None,
     )  # fmt: skip
+
+
+def _practitioners(session: Session, who: Actor) -> Sequence[Practitioner]:
+    query = select(Practitioner).where(~Practitioner.is_archived)
+    if who.own_practitioner_id is not None:
+        query = query.where(Practitioner.id == who.own_practitioner_id)
+    return session.scalars(query.order_by(Practitioner.name, Practitioner.id)).all()
 
 
 def _mates(session: Session, who: Actor, client: Client) -> Choices:
