@@ -32,9 +32,10 @@ def invoice_pdf(reader: Door, writer: Door, paper: Paper, who: Actor, invoice_id
         UnprintableError: this one document could not be made.
     """
     with reader() as session:
-        shown = sheet.of(session, invoices.invoice_for(session, who, invoice_id), now)
-        if shown.is_draft:
+        invoice = invoices.invoice_for(session, who, invoice_id)
+        if invoice.issued_at is None:
             raise RefusalError("A draft cannot be downloaded. Issue it first.")
+        shown = sheet.with_package(session, invoice, sheet.of(session, invoice, now), now)
         key = content_hash(shown, paper)
         kept = session.get(StoredDocument, key)
     if kept is not None:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from clinic.billing import ledger, lines, numbering, sessions, snapshot, work
 from clinic.billing.ledger import Leg
@@ -233,9 +233,10 @@ def invoice_for(session: Session, who: Actor, invoice_id: int) -> Invoice:
     Raises:
         NotFoundError: there is none, or it is not theirs.
     """
-    chosen = select(Invoice).where(Invoice.id == invoice_id).options(selectinload(Invoice.lines))
+    chosen = select(Invoice).where(Invoice.id == invoice_id).options(joinedload(Invoice.lines))
     condition = theirs(who)
-    invoice = session.scalar(chosen if condition is None else chosen.where(condition))
+    found = session.scalars(chosen if condition is None else chosen.where(condition))
+    invoice = found.unique().one_or_none()
     if invoice is None:
         raise NotFoundError("invoice")
     return invoice

@@ -117,7 +117,8 @@ def of_client(session: Session, who: Actor, client_id: int, now: datetime) -> Ov
     waiting = work.uninvoiced(session, who, now, client_id=client_id)
     known = {payer.contact_id: payer for payer in contacts.payers_of(session, client_id)}
     payer_ids = list(dict.fromkeys([client.default_payer_id, *(i.payer_id for i in found), *(w.payer_id for w in waiting)]))
-    names = dict(session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(payer_ids))).tuples().all())
+    payers = session.scalars(select(Contact).where(Contact.id.in_(payer_ids)))
+    names = {payer.id: payer.name for payer in payers}
     sums = ledger.payer_sums(session, payer_ids)
     rows = register.rows_of(session, found, names, today)
     others = _with_others(session, payer_ids, client_id)
@@ -147,7 +148,7 @@ def _with_others(session: Session, payer_ids: Sequence[int], client_id: int) -> 
 
 
 def _history(session: Session, found: Sequence[Invoice], today: date) -> tuple[Event, ...]:
-    names = payments.method_names(session)
+    names = payments.methods(session).names
     issued = {invoice.id: invoice for invoice in found if invoice.issued_at is not None}
     paid = payments.settlements(session, list(issued))
     events = [

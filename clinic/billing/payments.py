@@ -28,6 +28,14 @@ METHOD_NAMES = {
 
 
 @dataclass(frozen=True)
+class Methods:
+    """Hold what the practice calls each way to pay, and which of them the payment panel offers, in order."""
+
+    names: dict[Method, str]
+    offered: tuple[Method, ...]
+
+
+@dataclass(frozen=True)
 class Settlement:
     """Be what one payment put on one invoice, as plain values."""
 
@@ -105,25 +113,22 @@ def apply_credit(session: Session, who: Actor, *, payer_id: int, now: datetime, 
     return put
 
 
-def method_names(session: Session) -> dict[Method, str]:
-    """Return what the practice calls each way to pay, those not offered included."""
-    own = {row.method: row.name for row in session.scalars(select(PaymentMethodName))}
-    return {method: own.get(method, name) for method, name in METHOD_NAMES.items()}
-
-
-def offered_methods(session: Session) -> list[tuple[Method, str]]:
-    """List the ways to pay that the payment panel offers, in their order."""
+def methods(session: Session) -> Methods:
+    """Return the ways to pay, as the practice calls and offers them."""
     rows = {row.method: row for row in session.scalars(select(PaymentMethodName))}
-    return [
-        (method, rows[method].name if method in rows else name)
-        for method, name in METHOD_NAMES.items()
-        if method not in rows or rows[method].is_offered
-    ]
+    return Methods(
+        names={method: rows[method].name if method in rows else name for method, name in METHOD_NAMES.items()},
+        offered=tuple(method for method in METHOD_NAMES if method not in rows or rows[method].is_offered),
+    )
 
 
-def last_method(session: Session, payer_id: int) -> Method | None:
-    """Return how this payer paid last; None before their first payment."""
-    return session.scalar(select(Payment.method).where(Payment.payer_id == payer_id).order_by(Payment.id.desc()).limit(1))
+def credit_and_last_method(session: Session, payer_id: int) -> tuple[int, Method | None]:
+    """Return the payer's unallocated cents, and how they paid last (None before their first payment), in one query."""
+    last = select(Payment.method).where(Payment.payer_id == payer_id).order_by(Payment.id.desc()).limit(1).scalar_subquery()
+    credit = func.coalesce(-func.sum(Posting.amount_cents), 0)
+    of_payer = (Posting.payer_id == payer_id, Posting.account == Account.UNALLOCATED)
+    cents, method = session.execute(select(credit, last).where(*of_payer)).one()
+    return int(cents), method
 
 
 def settlements(session: Session, invoice_ids: Collection[int]) -> dict[int, list[Settlement]]:

@@ -1,6 +1,6 @@
 """An invoice as it is shown, printed and downloaded: one set of plain values for the screen and for the paper."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import packages, payments, snapshot, states
 from clinic.billing.packages import Counts
-from clinic.billing.payments import Settlement
+from clinic.billing.payments import Methods, Settlement
 from clinic.billing.states import State
 from clinic.kernel import locales
 from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, InvoiceSource, Method, PackageSale
@@ -109,12 +109,11 @@ class Sheet:
         return f"Paid {day}, {', '.join(methods)}"
 
 
-def of(session: Session, invoice: Invoice, now: datetime) -> Sheet:
-    """Return the sheet of an invoice whose lines are loaded, as it stands at that instant."""
+def of(session: Session, invoice: Invoice, now: datetime, *, methods: Methods | None = None) -> Sheet:
+    """Return the sheet of an invoice whose lines are loaded, as it stands at that instant; without the package it sold."""
     frozen = invoice.snapshot or snapshot.take(session, invoice)
     state = states.of(session, [invoice], settings.house(session).local_date(now))[invoice.id]
-    paid = _paid(session, invoice)
-    sale = _sale(session, invoice)
+    paid = _paid(session, invoice, methods or payments.methods(session)) if invoice.issued_at is not None else ()
     practice, given_by = frozen["practice"], frozen["practitioner"]
     return Sheet(
         invoice_id=invoice.id,
@@ -137,9 +136,9 @@ def of(session: Session, invoice: Invoice, now: datetime) -> Sheet:
         is_tax_inclusive=practice["tax_inclusive"],
         payments=paid,
         credited_cents=invoice.total_cents - state.paid_cents - state.owed_cents if invoice.issued_at else 0,
-        package=sale.name if sale else "",
-        package_until=sale.expires_date if sale else None,
-        counts=packages.counts(session, [sale.id], now)[sale.id] if sale and invoice.issued_at else None,
+        package="",
+        package_until=None,
+        counts=None,
         note=invoice.note,
         footer=practice["footer"],
     )
@@ -154,20 +153,22 @@ def method_words(settlement: Settlement, names: dict[Method, str]) -> str:
     return f"{name} {settlement.reference}" if settlement.reference else name
 
 
-def _paid(session: Session, invoice: Invoice) -> tuple[Paid, ...]:
-    if invoice.issued_at is None:
-        return ()
-    names = payments.method_names(session)
+def with_package(session: Session, invoice: Invoice, shown: Sheet, now: datetime) -> Sheet:
+    """Return the sheet with what is left of the package it sold, if it sold one."""
+    if invoice.source is not InvoiceSource.PACKAGE:
+        return shown
+    sale = session.scalar(select(PackageSale).where(PackageSale.invoice_id == invoice.id))
+    if sale is None:
+        return shown
+    counts = packages.counts(session, [sale.id], now)[sale.id] if invoice.issued_at else None
+    return replace(shown, package=sale.name, package_until=sale.expires_date, counts=counts)
+
+
+def _paid(session: Session, invoice: Invoice, methods: Methods) -> tuple[Paid, ...]:
     return tuple(
-        Paid(each.received_date, method_words(each, names), each.amount_cents, each.taken_by)
+        Paid(each.received_date, method_words(each, methods.names), each.amount_cents, each.taken_by)
         for each in payments.settlements(session, [invoice.id])[invoice.id]
     )
-
-
-def _sale(session: Session, invoice: Invoice) -> PackageSale | None:
-    if invoice.source is not InvoiceSource.PACKAGE:
-        return None
-    return session.scalar(select(PackageSale).where(PackageSale.invoice_id == invoice.id))
 
 
 def _house(session: Session, practice: dict[str, Any]) -> House:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clinic.models.billing import Invoice
@@ -13,9 +14,13 @@ from clinic.practice import settings
 def take(session: Session, invoice: Invoice) -> dict[str, Any]:
     """Return plain values for JSON: practice, payer, client, practitioner and reference."""
     practice = settings.practice(session)
-    payer = session.get_one(Contact, invoice.payer_id)
-    client = session.get(Client, invoice.client_id) if invoice.client_id is not None else None
-    given_by = session.get(Practitioner, invoice.practitioner_id) if invoice.practitioner_id is not None else None
+    payer, client, given_by = session.execute(
+        select(Contact, Client, Practitioner)
+        .select_from(Contact)
+        .outerjoin(Client, Client.id == invoice.client_id)
+        .outerjoin(Practitioner, Practitioner.id == invoice.practitioner_id)
+        .where(Contact.id == invoice.payer_id)
+    ).one()
     return {
         "practice": {
             "name": practice.name,

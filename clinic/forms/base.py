@@ -46,9 +46,16 @@ class OnceForm(HouseForm):
 
     once = HiddenField()
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not self.once.data:
+    def __init__(self, formdata: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(formdata, *args, **kwargs)
+        # What was posted without a key must not pass as if it had one.
+        if not self.once.data and not formdata:
+            self.once.data = once.new_key()
+
+    def refuse(self, error: RefusalError, field: str | None = None) -> None:
+        """Put a refusal in its place; a form that came without a good key goes back with a fresh one."""
+        super().refuse(error, field)
+        if not self.once.data or error.field == "once":
             self.once.data = once.new_key()
 
 

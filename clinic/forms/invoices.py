@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField
-from wtforms.validators import InputRequired
+from wtforms.validators import InputRequired, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from clinic.billing.invoices import NewLine
@@ -13,6 +13,14 @@ from clinic.models.billing import Fee, Method
 
 CODE_CHARS_MAX = 20
 QUANTITY_MAX = 1000
+ID_MAX = 2**31 - 1  # the largest id a database holds
+
+
+def _id(text: Any) -> int:
+    number = int(text)
+    if not 0 < number <= ID_MAX:
+        raise ValueError("Choose from the list.")
+    return number
 
 
 class ConfirmForm(OnceForm):
@@ -84,13 +92,18 @@ class SessionsForm(OnceForm):
     """Ask which uninvoiced sessions go on the invoice."""
 
     share = SelectMultipleField(
-        "Sessions", coerce=int, widget=ListWidget(prefix_label=False), option_widget=CheckboxInput(), validate_choice=False
+        "Sessions",
+        coerce=_id,
+        choices=[],
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+        validate_choice=False,
     )
 
     def validate_share(self, field: SelectMultipleField) -> None:
         """Ask for at least one."""
         if not field.data:
-            raise ValueError("Tick the sessions to add.")
+            raise ValidationError("Tick the sessions to add.")
 
 
 class PaymentForm(OnceForm):

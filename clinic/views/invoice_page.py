@@ -6,14 +6,17 @@ from typing import Any
 from flask import redirect, request, url_for
 from sqlalchemy.orm import Session
 
-from clinic.billing import fees, invoices, panel, sheet, work
+from clinic.billing import fees, invoices, panel, payments, sheet, work
+from clinic.billing.panel import Panel
+from clinic.billing.payments import Methods
+from clinic.billing.sheet import Sheet
 from clinic.billing.work import Work
 from clinic.calendar import package_view
 from clinic.forms.base import HouseForm
 from clinic.forms.invoices import ConfirmForm, FeeLineForm, LineForm, PaymentForm, SessionsForm
 from clinic.kernel import money
 from clinic.kernel.database import reading
-from clinic.models.billing import Invoice
+from clinic.models.billing import Invoice, InvoiceSource
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now
 from clinic.views.answer import Answer, answer, is_piece, page
@@ -47,18 +50,31 @@ def show(
     invoice_id: int, *, payment: PaymentForm | None = None, confirm: ConfirmForm | None = None, opened: Opened | None = None
 ) -> Answer:
     """Answer with the invoice's page; a refused payment, issue or line comes back in it with its complaints."""
+    refused = payment or confirm or (opened.form if opened else None)
     with reading() as session:
         invoice = invoices.invoice_for(session, actor(), invoice_id)
-        paper = sheet.of(session, invoice, now())
-        shown = panel.of(session, invoice.payer_id, paper.balance_cents, now(), takes_cards=config().takes_cards)
+        methods = payments.methods(session)
+        paper = sheet.of(session, invoice, now(), methods=methods)
+        # A draft is paid by issuing it first; its panel shows only to say what was wrong with a payment posted to it.
+        is_payable = (paper.balance_cents > 0 and not paper.is_draft) or payment is not None
+        shown = payment_panel(session, invoice, paper, methods) if is_payable else None
         editor = _editor(session, invoice, opened) if paper.is_draft else None
-        sale = package_view.sale_for_invoice(session, actor(), invoice_id, now())
+        sale = None
+        if invoice.source is InvoiceSource.PACKAGE:
+            owed = paper.balance_cents
+            sale = package_view.sale_for_invoice(session, actor(), invoice_id, now(), balance_cents=owed)
+    if sale is not None:
+        paper = replace(
+            paper, package=sale.name, package_until=sale.good_through, counts=None if sale.is_draft else sale.counts
+        )
+    if shown is not None and payment is None:
+        payment = PaymentForm(methods=shown.methods, data=shown.prefilled)
     who = actor()
     return page(
         "billing/invoice.html",
-        form=payment or confirm or (opened.form if opened else None),
+        form=refused,
         confirm=confirm or ConfirmForm(),
-        payment=payment or PaymentForm(methods=shown.methods, data=shown.prefilled),
+        payment=payment,
         sheet=paper,
         panel=shown,
         editor=editor,
@@ -66,6 +82,12 @@ def show(
         can_edit=who.may(Permission.EDIT_INVOICES),
         can_take=who.may(Permission.TAKE_PAYMENTS),
     )
+
+
+def payment_panel(session: Session, invoice: Invoice, paper: Sheet, methods: Methods) -> Panel:
+    """Return the panel for what is owed on an invoice."""
+    payer = (invoice.payer_id, paper.payer.name)
+    return panel.of(session, payer, paper.balance_cents, now(), methods=methods, takes_cards=config().takes_cards)
 
 
 def show_lines(invoice_id: int, opened: Opened | None = None) -> Answer:

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import documents, invoices, register, sheet
 from clinic.billing.register import Shown
+from clinic.forms.calendar import id_or_none
 from clinic.forms.invoices import ConfirmForm, NewInvoiceForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
@@ -47,7 +48,7 @@ def index() -> Answer:
 @requires(Permission.EDIT_INVOICES)
 def new() -> Answer:
     """Ask for the client, by search, and then for the payer."""
-    client_id, text = request.args.get("client", type=int), pages.words()
+    client_id, text = id_or_none(request.args.get("client")), pages.words()
     with reading() as session:
         if client_id is None:
             found = clients.search(session, actor(), text, limit=MATCHES_MAX)
@@ -60,7 +61,7 @@ def new() -> Answer:
 @requires(Permission.EDIT_INVOICES)
 def start() -> Answer:
     """Start a draft for the client and payer."""
-    client_id = request.args.get("client", 0, type=int)
+    client_id = id_or_none(request.args.get("client")) or 0
     with reading() as session:
         client, form = _chosen(session, client_id)
     if form.validate():
@@ -124,7 +125,8 @@ def delete(invoice_id: int) -> Answer:
 def print_view(invoice_id: int) -> Answer:
     """Show the document alone; the browser prints it."""
     with reading() as session:
-        paper = sheet.of(session, invoices.invoice_for(session, actor(), invoice_id), now())
+        invoice = invoices.invoice_for(session, actor(), invoice_id)
+        paper = sheet.with_package(session, invoice, sheet.of(session, invoice, now()), now())
     return page("billing/print.html", sheet=paper)
 
 

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, g, redirect, request, url_for
 
-from clinic.billing import charges, invoices, panel, payments, sheet
+from clinic.billing import charges, invoices, payments, sheet
 from clinic.billing.charges import Wanted
 from clinic.billing.stripe_gateway import Outcome, Verdict, gateway_from
 from clinic.forms.invoices import ConfirmForm, PaymentForm
@@ -90,8 +90,9 @@ def _declined(form: PaymentForm, outcome: Outcome) -> RefusalError:
 def _form_for(invoice_id: int) -> tuple[PaymentForm, int]:
     with reading() as session:
         invoice = invoices.invoice_for(session, actor(), invoice_id)
-        owed = sheet.of(session, invoice, now()).balance_cents
-        shown = panel.of(session, invoice.payer_id, owed, now(), takes_cards=config().takes_cards)
+        methods = payments.methods(session)
+        paper = sheet.of(session, invoice, now(), methods=methods)
+        shown = invoice_page.payment_panel(session, invoice, paper, methods)
     return PaymentForm(request.form or None, methods=shown.methods, data=shown.prefilled), invoice.payer_id
 
 

@@ -89,7 +89,7 @@ def test_another_payers_invoice_is_not_found(session, cast):
 
 
 def test_the_panel_remembers_how_a_payer_paid_last(session, cast):
-    assert payments.last_method(session, cast.cleo_payer_id) is None
+    assert payments.credit_and_last_method(session, cast.cleo_payer_id) == (0, None)
     _pay(session, cast, 100, method=Method.CHECK)
     _pay(session, cast, 100, method=Method.CASH, payer_id=cast.otto_payer_id)
-    assert payments.last_method(session, cast.cleo_payer_id) is Method.CHECK
+    assert payments.credit_and_last_method(session, cast.cleo_payer_id) == (100, Method.CHECK)
