@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 from clinic.calendar import availability, booking, linking, statuses, types
 from clinic.kernel import clock, locales
 from clinic.kernel.clock import MissingTimeError
-from clinic.kernel.errors import NotFoundError, RefusalError
+from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
 from clinic.models.billing import Invoice, InvoiceLine, PackageClient, PackageSale, Share
 from clinic.models.calendar import AppointmentType, Attendee, Item, Status
 from clinic.models.people import Client
@@ -23,7 +23,10 @@ MODE_WORDS = {"in_person": "in person", "phone": "by phone", "video": "by video"
 
 @dataclass(frozen=True)
 class LineEdit:
-    """Hold what the pop-up sends. `add_appointment`: True is Yes, False is Unassigned, None neither."""
+    """Hold what the pop-up sends. `add_appointment`: True is Yes, False is Unassigned, None neither.
+
+    `seen_item_id` is the appointment that stood on the line when the pop-up opened (0: none); None does not say.
+    """
 
     day: date | None
     add_appointment: bool | None = None
@@ -35,6 +38,7 @@ class LineEdit:
     removes: bool = False
     cancels_too: bool = False
     overrides_warnings: bool = False
+    seen_item_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class LineView:
     given: str  # "Pat Oyelaran, Harbour Street, in person"
     session_date: date | None
     is_product: bool
+    item_id: int  # the linked appointment; 0: none
     starts_at: datetime | None  # of the linked appointment
     client_name: str
     minutes: int
@@ -109,7 +114,8 @@ def opened(session: Session, who: Actor, invoice_id: int, line_id: int) -> LineV
         id=line.id, number=line.position, invoice_id=invoice_id, sale_id=sale.id, amount_cents=line.total_cents,
         words=f"{line.code} {line.description}".strip(),
         given=", ".join([*given, *(MODE_WORDS[mode] for mode in modes[:1])]),
-        session_date=line.session_date, is_product=line.minutes is None, starts_at=linked[1].starts_at if linked else None,
+        session_date=line.session_date, is_product=line.minutes is None, item_id=linked[1].id if linked else 0,
+        starts_at=linked[1].starts_at if linked else None,
         client_name=linked[0].client.name if linked else people[0].name,
         minutes=int(minutes.total_seconds()) // 60,
         is_duration_locked=linked is not None or (len(kinds) == 1 and not kinds[0].is_duration_flexible),
@@ -158,11 +164,13 @@ def save(session: Session, who: Actor, invoice_id: int, line_id: int, edit: Line
 
     Raises:
         RefusalError: something is missing, locked or does not fit the package.
-        ClashError: the time was taken meanwhile.
+        ClashError: the time was taken, or the line changed, meanwhile.
     """
     line, sale = _line(session, who, invoice_id, line_id)
     _check_issued(session, line, sale)
     linked = _linked(session, line)
+    if edit.seen_item_id not in (None, linked[1].id if linked else 0):
+        raise ClashError("Someone changed this line meanwhile. See how it stands now, then decide again.")
     if linked and (edit.removes or edit.add_appointment is False):
         _remove(session, who, line, linked, edit, now)
         linked, edit = None, replace(edit, add_appointment=edit.add_appointment if edit.add_appointment is False else None)

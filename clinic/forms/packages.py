@@ -135,6 +135,7 @@ class EditLineForm(OnceForm):
     type_id = SelectField("Appointment type", coerce=chosen, validate_choice=False)
     client_id = SelectField("Client", coerce=chosen, validate_choice=False)
     room_id = SelectField("Room", coerce=chosen, validate_choice=False)
+    seen = WholeField("Appointment", least=0, most=ID_MAX, required=False)
     remove = BooleanField("Remove")
     cancel = BooleanField("Cancel the appointment too")
     overrides_warnings = BooleanField("Book it all the same")
@@ -167,5 +168,5 @@ class EditLineForm(OnceForm):
             day=self.date.data, add_appointment={"yes": True, "no": False}.get(self.add_appointment.data or ""),
             wall=self.time.data, minutes=self.minutes.data, type_id=self.type_id.data, client_id=self.client_id.data,
             room_id=self.room_id.data, removes=self.remove.data, cancels_too=self.cancel.data,
-            overrides_warnings=self.overrides_warnings.data,
+            overrides_warnings=self.overrides_warnings.data, seen_item_id=self.seen.data,
         )  # fmt: skip

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, g, make_response, redirect, request, url_
 
 from clinic.calendar import package_lines, package_view
 from clinic.calendar.availability import OverlapError
-from clinic.calendar.package_lines import LineView
+from clinic.calendar.package_lines import Availability, LineView
 from clinic.forms.packages import EditLineForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import NotFoundError, RefusalError
@@ -31,27 +31,38 @@ def sale(invoice_id: int) -> Answer:
 @requires(Permission.LINK_PACKAGES)
 def edit(invoice_id: int, line_id: int) -> Answer:
     """Open the pop-up, check a time, or save what it asks."""
-    with reading() as session:
-        opened = package_lines.opened(session, actor(), invoice_id, line_id)
+    opened = _opened(invoice_id, line_id)
     form, found = _form(opened), None
     if request.method == "POST" and form.validate():
         try:
             if {"check", "pick"} & request.form.keys():
-                with reading() as session:
-                    found = package_lines.check(session, actor(), invoice_id, line_id, form.edit(), now())
+                found = _checked(invoice_id, line_id, form)
             else:
-                with writing() as session:
-                    key = once.claim(session, actor(), form.once.data, now())
-                    package_lines.save(session, actor(), invoice_id, line_id, form.edit(), now())
-                    key.location = url_for(".sale", invoice_id=invoice_id)
+                _save(invoice_id, line_id, form)
                 return _saved(invoice_id)
-        except OverlapError as refusal:
-            form.refuse(refusal)
-            with reading() as session:
-                found = package_lines.check(session, actor(), invoice_id, line_id, form.edit(), now())
         except RefusalError as refusal:
             form.refuse(refusal)
+            opened = _opened(invoice_id, line_id)
+            if isinstance(refusal, OverlapError):
+                found = _checked(invoice_id, line_id, form)
     return _shown(invoice_id, form, opened=opened, found=found)
+
+
+def _opened(invoice_id: int, line_id: int) -> LineView:
+    with reading() as session:
+        return package_lines.opened(session, actor(), invoice_id, line_id)
+
+
+def _checked(invoice_id: int, line_id: int, form: EditLineForm) -> Availability:
+    with reading() as session:
+        return package_lines.check(session, actor(), invoice_id, line_id, form.edit(), now())
+
+
+def _save(invoice_id: int, line_id: int, form: EditLineForm) -> None:
+    with writing() as session:
+        key = once.claim(session, actor(), form.once.data, now())
+        package_lines.save(session, actor(), invoice_id, line_id, form.edit(), now())
+        key.location = url_for(".sale", invoice_id=invoice_id)
 
 
 def _form(opened: LineView) -> EditLineForm:

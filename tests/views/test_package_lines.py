@@ -214,6 +214,17 @@ def test_a_double_click_books_once(as_, rows, sold, day):
     assert _items(rows) == 1
 
 
+def test_a_line_that_someone_else_booked_meanwhile_is_shown_as_it_stands_now(as_, rows, sold, day):
+    fay = as_("fay")
+    seen = _read(fay.get(_at(sold), headers=HTMX)).inputs["seen"]
+    as_("bill").post(_at(sold), data=_yes(day), headers=HTMX)
+    late = fay.post(_at(sold), data=_yes(day, time="15:00", seen=seen), headers=HTMX)
+    assert late.status_code == 409
+    assert "Someone changed this line meanwhile." in late.text
+    assert "Remove" in " ".join(_texts(late))
+    assert _items(rows) == 1
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
