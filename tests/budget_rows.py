@@ -10,18 +10,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy.orm import Session
 
-from clinic.billing import packages
+from clinic.billing import invoices, packages, payments
 from clinic.billing.packages import FeeRow, Sale, Template
-from clinic.calendar import package_lines
+from clinic.calendar import booking, linking, package_lines, types
 from clinic.calendar.package_lines import LineEdit
-from clinic.models.billing import Fee
+from clinic.models.billing import Fee, Method
 from clinic.models.calendar import Attendee, Item, ItemKind
 from clinic.models.people import ContactRole, GroupKind
 from clinic.people import clients, contacts, groups
+from tests.billing.given import given_session
 from tests.cast import NOW, Cast
 
 HTMX = {"HX-Request": "true"}
@@ -102,7 +103,7 @@ def many_packages(session: Session, cast: Cast) -> None:
 
 PACKAGES = [
     Row("packages", "fay", "/packages", queries=5, kilobytes=3, stage=many_packages),
-    Row("a package's form", "fay", "/packages/1/edit", queries=9, kilobytes=3, stage=many_packages),
+    Row("a package's form", "fay", "/packages/1/edit", queries=10, kilobytes=3, stage=many_packages),
     Row("selling a package", "fay", lambda cast: f"/packages/sell/{cast.cleo_id}", kilobytes=3, stage=many_packages),
     Row("a client's packages", "pat", lambda cast: f"/clients/{cast.cleo_id}/packages", queries=11, kilobytes=3,
         stage=many_packages),
@@ -120,6 +121,72 @@ SETTINGS = [
     Row("settings: practitioners", "olga", "/settings/practitioners/", queries=5, kilobytes=2),
 ]
 
+
+def many_invoices(session: Session, cast: Cast) -> None:
+    """Give Cleo a year of sessions: 60 invoiced and paid, 60 unpaid, 20 uninvoiced, and a long draft (the last)."""
+    for number in range(120):
+        share = given_session(session, cast)
+        (invoice,) = invoices.bill_attendee(session, cast.fay, share.attendee_id, NOW)
+        if number % 2:
+            payments.record(session, cast.fay, payer_id=invoice.payer_id, method=Method.CASH, amount_cents=invoice.total_cents,
+                            now=NOW, invoice_id=invoice.id)  # fmt: skip
+    for _ in range(20):
+        given_session(session, cast)
+    draft = invoices.draft(session, cast.fay, payer_id=cast.cleo_payer_id, client_id=cast.cleo_id, now=NOW)
+    for number in range(40):
+        invoices.add_line(session, draft, invoices.NewLine(description=f"Line {number}", unit_cents=100 + number))
+
+
+MONEY = [
+    Row("invoices", "fay", "/invoices/", queries=8, kilobytes=3, stage=many_invoices),
+    Row("invoices of a practitioner", "pat", "/invoices/?show=unpaid", queries=9, kilobytes=3, stage=many_invoices),
+    Row("an unpaid invoice", "fay", "/invoices/1", kilobytes=3, stage=many_invoices),
+    Row("a paid invoice", "fay", "/invoices/2", kilobytes=3, stage=many_invoices),
+    Row("a draft's editor", "fay", "/invoices/121", kilobytes=6, stage=many_invoices),
+    Row("a draft's lines", "fay", "/invoices/121/draft", kilobytes=5, stage=many_invoices, headers=HTMX),
+    Row("a client's billing", "fay", lambda cast: f"/clients/{cast.cleo_id}/billing", kilobytes=5, stage=many_invoices),
+]
+
+
+def busy_day(session: Session, cast: Cast) -> None:
+    """Fill a practice's lists and one day: a booked package, an invoiced and paid session, types, fees, an Activity."""
+    _hundred_fees(session, cast)
+    for number in range(12):
+        draft = types.Draft(f"Letter {number}", ItemKind.ACTIVITY, 1 + number, 30, rate_cents=5_000)
+        types.add(session, cast.olga, draft, NOW)
+    many_packages(session, cast)
+    for hour in range(8):
+        wanted = booking.Wanted(cast.therapy_id, cast.pat_id, BUSY_DAY + timedelta(hours=14 + hour), 50, cast.cleo_id,
+                                overrides_warnings=True, notes="Near the window")  # fmt: skip
+        item = booking.book(session, cast.fay, wanted, NOW)
+        if hour == 0:
+            held = linking.held_line(session, item.attendees[0].id)
+            if held:
+                linking.unlink(session, cast.fay, held[0].id, NOW)
+            (invoice,) = invoices.bill_item(session, cast.fay, item.id, NOW)
+            payments.record(session, cast.fay, payer_id=invoice.payer_id, method=Method.CASH, amount_cents=invoice.total_cents,
+                            now=NOW, invoice_id=invoice.id)  # fmt: skip
+
+
+BUSY_DAY = datetime(2026, 12, 9, tzinfo=UTC)  # a Wednesday; 14:00 UTC is 9 am in the practice
+_BOOK = "/calendar/{}/2026-12-09/book?at=17:00&h=8"
+CALENDAR_FORMS = [
+    Row("the in-line form", "fay", lambda cast: _BOOK.format(cast.pat_id), kilobytes=2, stage=busy_day, headers=HTMX),
+    Row("the in-line form on a page", "fay", lambda cast: _BOOK.format(cast.pat_id), kilobytes=4, stage=busy_day),
+    Row("add new", "fay", "/calendar/new", kilobytes=4, stage=busy_day),
+    Row("the flyout of a package session", "fay", "/calendar/items/7?h=8", kilobytes=2, stage=busy_day, headers=HTMX),
+    Row("the flyout of a paid session", "fay", "/calendar/items/6?h=8", kilobytes=2, stage=busy_day, headers=HTMX),
+    Row("edit", "fay", "/calendar/items/7/edit?h=8", kilobytes=3, stage=busy_day, headers=HTMX),
+    Row("move", "fay", "/calendar/items/7/move?h=8", kilobytes=2, stage=busy_day, headers=HTMX),
+    Row("cancel", "fay", "/calendar/items/7/cancel?h=8", kilobytes=2, stage=busy_day, headers=HTMX),
+    Row("appointment types", "olga", "/calendar/settings/types", queries=5, kilobytes=3, stage=busy_day),
+    Row("an appointment type", "olga", "/calendar/settings/types/1", queries=10, kilobytes=4, stage=busy_day),
+    Row("working hours", "olga", "/calendar/settings/hours", queries=7, kilobytes=3),
+    Row("time off", "olga", "/calendar/settings/time-off", queries=6, kilobytes=2),
+]
+
 ROWS: list[Row] = [*ACCOUNT, *AUTH, *SETTINGS]
 ROWS += PEOPLE
 ROWS += PACKAGES
+ROWS += MONEY
+ROWS += CALENDAR_FORMS

@@ -8,7 +8,7 @@ from enum import Enum
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload
 
 from clinic.billing import work
 from clinic.calendar import availability, linking, types
@@ -19,7 +19,7 @@ from clinic.calendar.types import Price
 from clinic.kernel import clock, money
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
 from clinic.models import guards
-from clinic.models.billing import InvoiceLine, Share
+from clinic.models.billing import InvoiceLine, InvoiceSource, Share
 from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind, Status
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
@@ -50,10 +50,14 @@ def item_for(session: Session, who: Actor, item_id: int) -> Item:
     Raises:
         NotFoundError: there is none, it was deleted, or it stands in a calendar that is not theirs.
     """
-    item = session.scalar(
-        select(Item)
-        .where(Item.id == item_id, Item.deleted_at.is_(None))
-        .options(joinedload(Item.type), selectinload(Item.attendees).joinedload(Attendee.client))
+    item = (
+        session.scalars(
+            select(Item)
+            .where(Item.id == item_id, Item.deleted_at.is_(None))
+            .options(joinedload(Item.type), joinedload(Item.attendees).joinedload(Attendee.client))
+        )
+        .unique()
+        .one_or_none()
     )
     if item is None or who.own_practitioner_id not in (None, item.practitioner_id):
         raise NotFoundError(f"item {item_id}")
@@ -112,7 +116,7 @@ def edit(session: Session, who: Actor, item_id: int, wanted: Wanted, now: dateti
     is_elsewhere = terms.location_id != item.location_id
     is_rebilled = (terms.places, terms.price) != (kept.places, kept.price)
     if is_rebilled:
-        _refuse_invoiced(session, item, "Its fee, client and Bill to")
+        _refuse_invoiced(session, kept)
     _check_time(session, who, wanted, terms, besides=item, warns=is_moved or is_elsewhere)
     with guarded(session):
         item.starts_at, item.ends_at = wanted.starts_at, terms.ends_at
@@ -225,6 +229,7 @@ def kept_of(session: Session, item: Item) -> Kept:
         room_id=item.room_id,
         mode=item.mode,
         places=places,
+        share_ids=tuple(share.id for share in shares),
     )
 
 
@@ -233,12 +238,10 @@ def minutes_of(item: Item) -> int:
     return (item.ends_at - item.starts_at) // timedelta(minutes=1)
 
 
-def invoiced_line(session: Session, item: Item) -> InvoiceLine | None:
+def invoiced_line(session: Session, kept: Kept) -> InvoiceLine | None:
     """Return the first live invoice line, drafts included, that bills the item; a package's line does not count."""
-    shares = work.shares_of(session, [attendee.id for attendee in item.attendees])
-    packaged = linking.label_for(session, [attendee.id for attendee in item.attendees])
-    billed = [share.id for share in shares if share.attendee_id not in packaged]
-    return next(iter(work.live_lines(session, billed).values()), None)
+    lines = work.live_lines(session, kept.share_ids).values()
+    return next((line for line in lines if line.invoice.source is not InvoiceSource.PACKAGE), None)
 
 
 def package_of(
@@ -343,12 +346,12 @@ def _rebill(session: Session, item: Item, terms: Terms, now: datetime) -> None:
         session.expire(attendee, ["client"])
 
 
-def _refuse_invoiced(session: Session, item: Item, what: str) -> None:
-    line = invoiced_line(session, item)
+def _refuse_invoiced(session: Session, kept: Kept) -> None:
+    line = invoiced_line(session, kept)
     if line is None:
         return
     name = f"invoice {line.invoice.number}" if line.invoice.number else "a draft invoice"
-    raise RefusalError(f"This session is on {name}. {what} stay as they are while it is.", field="fee")
+    raise RefusalError(f"This session is on {name}. Its fee, client and Bill to stay as they are while it is.", field="fee")
 
 
 def _unchanged(session: Session, who: Actor, item_id: int, version: int) -> Item:

@@ -111,12 +111,16 @@ def flyout_for(session: Session, who: Actor, item_id: int, now: datetime) -> Fly
     Raises:
         NotFoundError: there is none, or it is not theirs.
     """
-    item = booking.item_for(session, who, item_id)
+    return flyout_of(session, who, booking.item_for(session, who, item_id), now)
+
+
+def flyout_of(session: Session, who: Actor, item: Item, now: datetime, *, with_billings: bool = True) -> Flyout:
+    """Return the flyout of a loaded item; without its billings it is what stands over a form."""
     practice = settings.practice(session)
     named = _names(session, item)
     sees_money = who.may(Permission.SEE_INVOICES)
     may_change = who.may(Permission.BOOK)
-    billings = _billings(session, item, practice, now) if sees_money else ()
+    billings = _billings(session, item, practice, now) if sees_money and with_billings else ()
     shown = [_counted(item, attendee, practice, now) for attendee in item.attendees]
     common = shown[0] if shown and len(set(shown)) == 1 else None
     is_void = bool(item.attendees) and not any(each.status.is_live for each in item.attendees)
@@ -145,6 +149,28 @@ def flyout_for(session: Session, who: Actor, item_id: int, now: datetime) -> Fly
         may_pay=who.may(Permission.TAKE_PAYMENTS),
         may_sell=who.may(Permission.SELL_PACKAGES) and item.kind is ItemKind.APPOINTMENT and len(shown) == 1,
     )
+
+
+@dataclass(frozen=True)
+class CancelChoice:
+    """Be one way to cancel, and in words what it bills."""
+
+    value: str
+    word: str
+    bills: str
+
+
+def cancel_choices(session: Session, shown: Flyout, now: datetime) -> list[CancelChoice]:
+    """List the ways to cancel an item, the likely one first: Late cancelled inside the practice's window."""
+    practice, house = settings.practice(session), settings.house(session)
+    if shown.kind is not ItemKind.APPOINTMENT:
+        word = statuses.word(ItemKind.ACTIVITY, Status.CANCELLED_BY_PRACTICE)
+        return [CancelChoice(Status.CANCELLED_BY_PRACTICE.value, word, "")] if shown.kind is ItemKind.ACTIVITY else []
+    fee_cents = sum(billing.cents for billing in shown.billings)
+    due = statuses.policy_cents(practice, Status.LATE_CANCELLED, fee_cents) or 0
+    late = CancelChoice(Status.LATE_CANCELLED.value, statuses.WORDS[Status.LATE_CANCELLED], f"bills {house.money(due)}")
+    others = [CancelChoice(each.value, statuses.WORDS[each], "bills nothing") for each in statuses.CANCELLED]
+    return [late, *others] if statuses.is_late(practice, shown.starts_at, now) else [*others, late]
 
 
 @dataclass(frozen=True)

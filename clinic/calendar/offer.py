@@ -1,17 +1,18 @@
 """What a booking form offers for what is chosen so far: types, people, fees, places and the package it would use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import fees
 from clinic.calendar import booking, types
 from clinic.calendar.linking import Candidate
-from clinic.calendar.terms import Kept
+from clinic.calendar.terms import NO_PRICE, Kept, practitioner_for
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.kernel.texts import folded
+from clinic.models.billing import Fee
 from clinic.models.calendar import AppointmentType, ItemKind, Mode
 from clinic.models.people import Client, ClientGroup, GroupKind
 from clinic.models.practice import Location, Practitioner, Room
@@ -109,62 +110,95 @@ def offer(
 ) -> Offer:
     """Return what may be chosen, and what is chosen by itself.
 
+    Args:
+        kept: what an edited booking has; its practitioner and type stay, and no package is looked for.
+
     Raises:
         NotFoundError: the practitioner is not theirs, or nobody may be booked.
     """
-    practitioners = _practitioners(session, who)
-    practitioner = next((row for row in practitioners if row.id == sketch.practitioner_id), None)
-    if practitioner is None:
-        if sketch.practitioner_id or not practitioners:
-            raise NotFoundError(f"practitioner {sketch.practitioner_id}")
-        practitioner = next((row for row in practitioners if row.id == who.practitioner_id), practitioners[0])
-    bookable = types.bookable_types(session, who, practitioner.id, with_activities=with_activities)
+    practitioners = practitioners_for(session, who) if kept is None else []
+    practitioner = _practitioner(session, who, sketch, practitioners)
+    bookable: list[AppointmentType] = []
+    if kept is None:
+        bookable = types.bookable_types(session, who, practitioner.id, with_activities=with_activities)
     chosen = _chosen_type(session, sketch, bookable, kept_type)
     minutes = _minutes(sketch, chosen, kept)
-    person, matches = (None, []) if chosen is None else _person(session, who, sketch)
+    schedule = fees.offered(session) if chosen and chosen.is_rate_flexible else []
+    price = types.price_of(session, chosen, minutes=minutes) if chosen else NO_PRICE
+    person, matches = (None, []) if chosen is None else _person(session, who, sketch, kept)
+    kind = chosen.kind if chosen else ItemKind.EVENT
     location_id = sketch.location_id or (kept.location_id if kept else None) or practitioner.location_id
-    price = types.price_of(session, chosen, minutes=minutes) if chosen else None
-    fee_id = sketch.fee_id or (price.fee_id if price else None)
-    is_appointment = chosen is not None and chosen.kind is ItemKind.APPOINTMENT
-    payers, payer_id, billed_id = _payers(session, person, is_appointment=is_appointment)
-    package, near_miss = None, None
-    if is_appointment and billed_id and sketch.starts_at and kept is None:
-        package, near_miss = booking.package_of(
-            session, client_id=billed_id, fee_id=fee_id, practitioner_id=practitioner.id, location_id=location_id,
-            starts_at=sketch.starts_at,
-        )  # fmt: skip
-    return Offer(
+    fee_id = sketch.fee_id or price.fee_id
+    payers, payer_id, billed_id = _payers(session, person, kind)
+    found = Offer(
         practitioner_id=practitioner.id,
         practitioner=practitioner.name,
         practitioners=tuple(Option(str(row.id), row.name) for row in practitioners),
-        types=_type_options(bookable, chosen),
+        types=_type_options(bookable),
         type_id=chosen.id if chosen else EVENT,
         type_name=chosen.name if chosen else "Event",
-        kind=chosen.kind if chosen else ItemKind.EVENT,
+        kind=kind,
         minutes=minutes,
         is_minutes_locked=chosen is not None and not chosen.is_duration_flexible,
         is_rate_locked=chosen is not None and not chosen.is_rate_flexible,
-        price_cents=price.cents if price else 0,
+        price_cents=price.cents,
         fee_id=fee_id,
-        fees=_fees(session, chosen, minutes, price) if chosen and price and chosen.is_rate_flexible else (),
+        fees=_fees(session, chosen, minutes, price, schedule) if chosen else (),
         modes=tuple(Option(mode.value, MODE_WORDS[mode]) for mode in types.modes_of(chosen)) if chosen else (),
-        locations=_locations(session, location_id) if is_appointment else (),
+        locations=(),
         location_id=location_id,
-        rooms=_rooms(session, chosen, sketch.room_id) if chosen and is_appointment else (),
+        rooms=(),
         person=person,
         matches=tuple(matches),
         payers=payers,
         payer_id=payer_id,
-        package=package,
-        near_miss=near_miss,
+        package=None,
+        near_miss=None,
     )
+    if chosen is None or kind is not ItemKind.APPOINTMENT:
+        return found
+    return _with_place(session, sketch, found, chosen, billed_id if kept is None else None)
 
 
-def _practitioners(session: Session, who: Actor) -> list[Practitioner]:
+def practitioners_for(session: Session, who: Actor) -> list[Practitioner]:
+    """List whom this person may book, by name."""
     query = select(Practitioner).where(~Practitioner.is_archived).order_by(Practitioner.name).limit(PLACES_MAX)
     if who.own_practitioner_id is not None:
         query = query.where(Practitioner.id == who.own_practitioner_id)
     return list(session.scalars(query))
+
+
+def location_names(session: Session) -> list[tuple[int, str]]:
+    """List the locations in use with their ids, by name."""
+    query = select(Location.id, Location.name).where(~Location.is_archived).order_by(Location.name).limit(PLACES_MAX)
+    return [(row.id, row.name) for row in session.execute(query)]
+
+
+def rooms_of(session: Session, location_id: int | None, *, kept_id: int | None, is_required: bool) -> tuple[Option, ...]:
+    """List the rooms of one location, and None where a room is not required."""
+    query = select(Room).where(Room.location_id == location_id, or_(~Room.is_archived, Room.id == kept_id))
+    found = [Option(str(row.id), row.name) for row in session.scalars(query.order_by(Room.name).limit(PLACES_MAX))]
+    return () if not found else tuple(found) if is_required else (Option("", "None"), *found)
+
+
+def _with_place(session: Session, sketch: Sketch, found: Offer, chosen: AppointmentType, billed_id: int | None) -> Offer:
+    """Add where it may be and which package it would use, which only an appointment has."""
+    locations, rooms = _places(session, found.location_id, sketch.room_id, is_required=chosen.requires_room)
+    package, near_miss = None, None
+    if billed_id is not None and sketch.starts_at is not None:
+        package, near_miss = booking.package_of(
+            session, client_id=billed_id, fee_id=found.fee_id, practitioner_id=found.practitioner_id,
+            location_id=found.location_id, starts_at=sketch.starts_at,
+        )  # fmt: skip
+    return replace(found, locations=locations, rooms=rooms, package=package, near_miss=near_miss)
+
+
+def _practitioner(session: Session, who: Actor, sketch: Sketch, practitioners: list[Practitioner]) -> Practitioner:
+    if sketch.practitioner_id:
+        return practitioner_for(session, who, sketch.practitioner_id)
+    if not practitioners:
+        raise NotFoundError("nobody may be booked")
+    return next((row for row in practitioners if row.id == who.practitioner_id), practitioners[0])
 
 
 def _chosen_type(
@@ -185,10 +219,10 @@ def _minutes(sketch: Sketch, chosen: AppointmentType | None, kept: Kept | None) 
     return asked if types.MINUTES_MIN <= asked <= types.MINUTES_MAX else usual
 
 
-def _person(session: Session, who: Actor, sketch: Sketch) -> tuple[Match | None, list[Match]]:
+def _person(session: Session, who: Actor, sketch: Sketch, kept: Kept | None) -> tuple[Match | None, list[Match]]:
     typed = folded(sketch.person)
     if sketch.who and (not typed or typed == folded(sketch.searched)):
-        return _named(session, who, sketch.who), []
+        return _named(session, who, sketch.who, kept), []
     if not typed:
         return None, []
     found = finding.find(session, who, sketch.person)
@@ -198,8 +232,10 @@ def _person(session: Session, who: Actor, sketch: Sketch) -> tuple[Match | None,
     return None, found
 
 
-def _named(session: Session, who: Actor, ref: str) -> Match | None:
+def _named(session: Session, who: Actor, ref: str, kept: Kept | None) -> Match | None:
     kind, _, text = ref.partition(":")
+    if kept and kept.client_id and ref == f"{finding.CLIENT}:{kept.client_id}":
+        return Match(finding.CLIENT, kept.client_id, session.get_one(Client, kept.client_id).name, "")
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         return None
     try:
@@ -212,54 +248,52 @@ def _named(session: Session, who: Actor, ref: str) -> Match | None:
     return Match(finding.CLIENT, client.id, client.name, "")
 
 
-def _payers(
-    session: Session, person: Match | None, *, is_appointment: bool
-) -> tuple[tuple[Option, ...], int | None, int | None]:
+def _payers(session: Session, person: Match | None, kind: ItemKind) -> tuple[tuple[Option, ...], int | None, int | None]:
     if person is None:
         return (), None, None
     client_id = person.id
     if person.kind == finding.GROUP:
         group = session.get_one(ClientGroup, person.id)
-        if is_appointment and group.kind is GroupKind.THERAPY:
+        if kind is ItemKind.APPOINTMENT and group.kind is GroupKind.THERAPY:
             return (), None, None  # each is billed to their own payer
         client_id = group.billing_client_id
     found = contacts.payers_of(session, client_id)
     options = tuple(Option(str(p.contact_id), f"{p.name}, {p.reference}" if p.reference else p.name) for p in found)
-    default = session.get_one(Client, client_id).default_payer_id
-    return options, default, client_id
+    return options, session.get_one(Client, client_id).default_payer_id, client_id
 
 
-def _fees(session: Session, chosen: AppointmentType, minutes: int, price: types.Price) -> tuple[Option, ...]:
+def _fees(
+    session: Session, chosen: AppointmentType, minutes: int, price: types.Price, schedule: list[Fee]
+) -> tuple[Option, ...]:
     house = settings.house(session)
     own = [Option("", f"{chosen.name}, {house.money_short(price.cents)}")] if price.fee_id is None else []
-    listed = [fee for fee in fees.offered(session) if fee.minutes is not None or fee.is_hourly or fee.id == price.fee_id]
-    return (
-        *own,
-        *(Option(str(fee.id), f"{fee.description}, {house.money_short(fees.amount_cents(fee, minutes))}") for fee in listed),
-    )
+    listed = [fee for fee in schedule if fee.minutes is not None or fee.is_hourly or fee.id == price.fee_id]
+    words = [f"{fee.description}, {house.money_short(fees.amount_cents(fee, minutes))}" for fee in listed]
+    return (*own, *(Option(str(fee.id), label) for fee, label in zip(listed, words, strict=True)))
 
 
-def _locations(session: Session, kept_id: int | None) -> tuple[Option, ...]:
-    query = select(Location).where(or_(~Location.is_archived, Location.id == kept_id)).order_by(Location.name)
-    return tuple(Option(str(row.id), row.name) for row in session.scalars(query.limit(PLACES_MAX)))
-
-
-def _rooms(session: Session, chosen: AppointmentType, kept_id: int | None) -> tuple[Option, ...]:
+def _places(
+    session: Session, location_id: int | None, room_id: int | None, *, is_required: bool
+) -> tuple[tuple[Option, ...], tuple[Option, ...]]:
     rows = session.execute(
-        select(Room.id, Room.name, Room.location_id, Location.name.label("place"))
-        .join(Location, Location.id == Room.location_id)
-        .where(~Location.is_archived, or_(~Room.is_archived, Room.id == kept_id))
-        .order_by(Location.name, Room.name)
+        select(Location.id, Location.name, Room.id.label("room_id"), Room.name.label("room"))
+        .outerjoin(Room, and_(Room.location_id == Location.id, or_(~Room.is_archived, Room.id == room_id)))
+        .where(or_(~Location.is_archived, Location.id == location_id))
+        .order_by(Location.name, Location.id, Room.name)
         .limit(PLACES_MAX)
     ).all()
-    is_one_place = len({row.location_id for row in rows}) < 2
-    none = () if chosen.requires_room else (Option("", "None"),)
-    return (*none, *(Option(str(row.id), row.name if is_one_place else f"{row.name}, {row.place}") for row in rows))
+    locations = {row.id: row.name for row in rows}
+    with_room = [row for row in rows if row.room_id is not None]
+    is_one_place = len({row.id for row in with_room}) < 2
+    none = () if is_required else (Option("", "None"),)
+    rooms = [Option(str(row.room_id), row.room if is_one_place else f"{row.room}, {row.name}") for row in with_room]
+    return tuple(Option(str(key), name) for key, name in locations.items()), (*none, *rooms)
 
 
-def _type_options(bookable: list[AppointmentType], chosen: AppointmentType | None) -> tuple[Option, ...]:
-    listed = bookable if chosen is None or chosen in bookable else [chosen, *bookable]
-    words = [Option(str(kind.id), f"Activity: {kind.name}" if kind.kind is ItemKind.ACTIVITY else kind.name) for kind in listed]
+def _type_options(bookable: list[AppointmentType]) -> tuple[Option, ...]:
+    words = [
+        Option(str(kind.id), f"Activity: {kind.name}" if kind.kind is ItemKind.ACTIVITY else kind.name) for kind in bookable
+    ]
     return (*words, Option(str(EVENT), "Event without a client"))
 
 
@@ -274,8 +308,3 @@ def refuse_unnamed(found: Offer) -> None:
     if found.matches:
         raise RefusalError("More than one fits. Choose from the list.", field="who")
     raise RefusalError("No client or group of yours has this name.", field="person")
-
-
-def location_names(session: Session) -> list[tuple[int, str]]:
-    """List the locations in use with their ids, by name."""
-    return [(int(option.value), option.label) for option in _locations(session, None)]

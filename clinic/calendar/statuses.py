@@ -1,6 +1,5 @@
 """What became of an item: statuses per attendee, and what each does to the time, the fee and the package session."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -160,25 +159,3 @@ def _hand_over_fee(session: Session, item: Item, now: datetime) -> None:
 
 def _is_there(attendee: Attendee) -> bool:
     return attendee.status in (Status.BOOKED, Status.ARRIVED, Status.ATTENDED)
-
-
-@dataclass(frozen=True)
-class CancelChoice:
-    """Be one way to cancel, and in words what it bills."""
-
-    value: str
-    word: str
-    bills: str
-
-
-def cancel_choices(session: Session, who: Actor, item_id: int, now: datetime) -> list[CancelChoice]:
-    """List the ways to cancel an item, the likely one first: Late cancelled inside the practice's window."""
-    item = booking.item_for(session, who, item_id)
-    practice, house = settings.practice(session), settings.house(session)
-    if item.kind is not ItemKind.APPOINTMENT:
-        return [CancelChoice(Status.CANCELLED_BY_PRACTICE.value, "Cancelled", "")] if item.attendees else []
-    fee_cents = sum(attendee.fee_cents for attendee in item.attendees)
-    due = policy_cents(practice, Status.LATE_CANCELLED, fee_cents) or 0
-    late = CancelChoice(Status.LATE_CANCELLED.value, WORDS[Status.LATE_CANCELLED], f"bills {house.money(due)}")
-    others = [CancelChoice(status.value, WORDS[status], "bills nothing") for status in CANCELLED]
-    return [late, *others] if is_late(practice, item.starts_at, now) else [*others, late]

@@ -83,6 +83,7 @@ class Kept:
     room_id: int | None
     mode: Mode | None
     places: tuple[Place, ...]
+    share_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

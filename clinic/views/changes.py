@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from clinic.calendar import booking, flyout, offer, statuses
 from clinic.calendar.flyout import Flyout
-from clinic.calendar.offer import EVENT, Offer, Sketch
+from clinic.calendar.offer import EVENT, Offer, Option, Sketch
 from clinic.calendar.terms import Kept
 from clinic.forms.calendar import BookingForm, CancelForm, MoveForm, Place, status_of, version_of
 from clinic.kernel import clock
@@ -64,8 +64,9 @@ def edit_fields(item_id: int) -> Answer:
 def move(item_id: int) -> Answer:
     """Show the form, or move."""
     with reading() as session:
-        shown = flyout.flyout_for(session, actor(), item_id, now())
-        form, found = _move_form(session, item_id)
+        item = booking.item_for(session, actor(), item_id)
+        shown = flyout.flyout_of(session, actor(), item, now(), with_billings=False)
+        form = _move_form(session, item)
     context: dict[str, Any] = {"flyout": shown, "filled": form, "version": form.version.data or shown.version}
     if request.method == "GET":
         return answer("calendar/_move.html", **leaves.flyout_context(shown, leaves.asked_window()) | context)
@@ -73,7 +74,7 @@ def move(item_id: int) -> Answer:
     if form.validate():
         try:
             with writing() as session:
-                to = form.wanted(g.house.timezone, has_room=bool(found.rooms))
+                to = form.wanted(g.house.timezone, has_room=bool(form.room.choices))
                 booking.move(session, actor(), item_id, to, now(), version=version_of(form.version.data))
         except RefusalError as error:
             form.refuse(error)
@@ -90,7 +91,7 @@ def cancel(item_id: int) -> Answer:
     """Ask who cancelled and say what that bills, or cancel."""
     with reading() as session:
         shown = flyout.flyout_for(session, actor(), item_id, now())
-        choices = statuses.cancel_choices(session, actor(), item_id, now())
+        choices = flyout.cancel_choices(session, shown, now())
     form = CancelForm(request.form if request.method == "POST" else None, data={"status": choices[0].value if choices else ""})
     context: dict[str, Any] = {"flyout": shown, "filled": form, "choices": choices}
     if request.method == "GET":
@@ -138,10 +139,10 @@ def _save(opened: Opened) -> None:
 
 def _opened(item_id: int, *, refits: bool = False) -> Opened:
     with reading() as session:
-        shown = flyout.flyout_for(session, actor(), item_id, now())
         item = booking.item_for(session, actor(), item_id)
+        shown = flyout.flyout_of(session, actor(), item, now(), with_billings=False)
         kept = booking.kept_of(session, item)
-        line = booking.invoiced_line(session, item)
+        line = booking.invoiced_line(session, kept)
         form = BookingForm(request.form) if request.method == "POST" else BookingForm(data=_as_booked(item, kept))
         sketch = form.sketch(Place(item.practitioner_id, None, True), g.house.timezone)
         found = offer.offer(
@@ -196,13 +197,13 @@ def _edit_context(opened: Opened) -> dict[str, Any]:
     }
 
 
-def _move_form(session: Session, item_id: int) -> tuple[MoveForm, Offer]:
-    item = booking.item_for(session, actor(), item_id)
+def _move_form(session: Session, item: Item) -> MoveForm:
     there = clock.local(item.starts_at, g.house.timezone)
     now_at = {"day": there.date(), "starts_at": there.time()}
     form = MoveForm(request.form if request.method == "POST" else None, data=now_at)
-    sketch = Sketch(practitioner_id=item.practitioner_id, room_id=item.room_id, location_id=item.location_id)
-    found = offer.offer(session, actor(), sketch, with_activities=True, kept_type=item.type_id or EVENT)
-    form.practitioner.offer(found.practitioners, item.practitioner_id)
-    form.room.offer(found.rooms, item.room_id)
-    return form, found
+    whose = offer.practitioners_for(session, actor())
+    form.practitioner.offer([Option(str(row.id), row.name) for row in whose], item.practitioner_id)
+    is_required = item.type is not None and item.type.requires_room
+    rooms = offer.rooms_of(session, item.location_id, kept_id=item.room_id, is_required=is_required)
+    form.room.offer(rooms, item.room_id)
+    return form

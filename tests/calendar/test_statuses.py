@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from clinic.billing import work
-from clinic.calendar import booking, statuses
+from clinic.calendar import booking, flyout, statuses
 from clinic.calendar.booking import OverlapError
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.models.billing import Share
@@ -137,7 +137,11 @@ def test_a_group_larger_than_the_practice_allows_is_refused(session, cast):
 def test_cancelling_is_late_inside_the_window(session, cast):
     soon = booking.book(session, cast.fay, therapy(cast, at(15)), NOW)
     later = booking.book(session, cast.fay, therapy(cast, at(15, days=2)), NOW)
-    assert statuses.cancel_choices(session, cast.fay, soon.id, NOW)[0].value == "late_cancelled"
-    assert statuses.cancel_choices(session, cast.fay, later.id, NOW)[0].value == "cancelled_by_client"
+    assert _ways(session, cast, soon)[0].value == "late_cancelled"
+    assert _ways(session, cast, later)[0].value == "cancelled_by_client"
     activity = booking.book(session, cast.fay, review(cast, at(16)), NOW)
-    assert [choice.word for choice in statuses.cancel_choices(session, cast.fay, activity.id, NOW)] == ["Cancelled"]
+    assert [choice.word for choice in _ways(session, cast, activity)] == ["Cancelled"]
+
+
+def _ways(session, cast, item):
+    return flyout.cancel_choices(session, flyout.flyout_for(session, cast.fay, item.id, NOW), NOW)
