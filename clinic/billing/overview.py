@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session
 
-from clinic.billing import ledger, payments, register, sheet, work
+from clinic.billing import payments, register, work
 from clinic.billing.ledger import PayerSums
 from clinic.billing.work import Work
-from clinic.models.billing import Invoice
-from clinic.models.people import Contact
+from clinic.models.billing import Account, Invoice, Posting
+from clinic.models.people import ClientContact, Contact
 from clinic.people import clients, contacts
 from clinic.practice import settings
 from clinic.practice.permissions import Actor
@@ -100,13 +101,9 @@ class Overview:
         return [row for payer in self.payers for row in payer.rows if row.balance_cents and row.state.word != "Draft"]
 
 
-def of_client(session: Session, who: Actor, client_id: int, now: datetime) -> Overview:
-    """Return the client's billing overview, in a fixed number of queries.
-
-    Raises:
-        NotFoundError: there is no such client, or they are not theirs to see.
-    """
-    client = clients.client_for(session, who, client_id)
+def of_client(session: Session, who: Actor, client: clients.Profile, now: datetime) -> Overview:
+    """Return the billing overview of a client of theirs, in a fixed number of queries."""
+    client_id = client.head.id
     today = settings.house(session).local_date(now)
     found = session.scalars(
         select(Invoice)
@@ -115,26 +112,22 @@ def of_client(session: Session, who: Actor, client_id: int, now: datetime) -> Ov
         .limit(INVOICES_MAX)
     ).all()
     waiting = work.uninvoiced(session, who, now, client_id=client_id)
-    known = {payer.contact_id: payer for payer in contacts.payers_of(session, client_id)}
     payer_ids = list(dict.fromkeys([client.default_payer_id, *(i.payer_id for i in found), *(w.payer_id for w in waiting)]))
-    payers = session.scalars(select(Contact).where(Contact.id.in_(payer_ids)))
-    names = {payer.id: payer.name for payer in payers}
-    sums = ledger.payer_sums(session, payer_ids)
-    rows = register.rows_of(session, found, names, today)
-    others = _with_others(session, payer_ids, client_id)
+    payers = _payers(session, payer_ids, client_id)
+    rows = register.rows_of(session, found, {payer_id: row.name for payer_id, row in payers.items()}, today)
     return Overview(
         client_id=client_id,
         payers=tuple(
             Billed(
                 payer_id=payer_id,
-                name=names[payer_id],
-                role=known[payer_id].role if payer_id in known else "",
-                reference=known[payer_id].reference if payer_id in known else "",
+                name=payers[payer_id].name,
+                role=contacts.ROLE_NAMES[payers[payer_id].role] if payers[payer_id].role else "",
+                reference=payers[payer_id].reference or "",
                 is_client=payer_id == client.contact_id,
                 rows=tuple(row for row in rows if row.payer_id == payer_id),
                 uninvoiced=tuple(each for each in waiting if each.payer_id == payer_id),
-                sums=sums[payer_id],
-                covers_others=payer_id in others,
+                sums=PayerSums(int(payers[payer_id].owed), int(payers[payer_id].unallocated)),
+                covers_others=payers[payer_id].covers_others,
             )
             for payer_id in payer_ids
         ),
@@ -142,13 +135,26 @@ def of_client(session: Session, who: Actor, client_id: int, now: datetime) -> Ov
     )
 
 
-def _with_others(session: Session, payer_ids: Sequence[int], client_id: int) -> set[int]:
-    other = Invoice.client_id.is_distinct_from(client_id)
-    return set(session.scalars(select(Invoice.payer_id).where(Invoice.payer_id.in_(payer_ids), other).distinct()))
+def _payers(session: Session, payer_ids: Sequence[int], client_id: int) -> dict[int, Any]:
+    """Return each payer's name, what they are to the client, what they owe and have in all, and whether for others too."""
+    others = exists().where(Invoice.payer_id == Contact.id, Invoice.client_id.is_distinct_from(client_id))
+
+    def posted(account: Account) -> Any:
+        chosen = select(func.coalesce(func.sum(Posting.amount_cents), 0))
+        return chosen.where(Posting.payer_id == Contact.id, Posting.account == account).scalar_subquery()
+
+    found = session.execute(
+        select(
+            Contact.id, Contact.name, ClientContact.role, ClientContact.reference, others.label("covers_others"),
+            posted(Account.RECEIVABLE).label("owed"), (-posted(Account.UNALLOCATED)).label("unallocated"),
+        )
+        .outerjoin(ClientContact, and_(ClientContact.contact_id == Contact.id, ClientContact.client_id == client_id))
+        .where(Contact.id.in_(payer_ids))
+    )  # fmt: skip
+    return {row.id: row for row in found}
 
 
 def _history(session: Session, found: Sequence[Invoice], today: date) -> tuple[Event, ...]:
-    names = payments.methods(session).names
     issued = {invoice.id: invoice for invoice in found if invoice.issued_at is not None}
     paid = payments.settlements(session, list(issued))
     events = [
@@ -156,7 +162,7 @@ def _history(session: Session, found: Sequence[Invoice], today: date) -> tuple[E
         for invoice in issued.values()
     ]
     events += [
-        Event(each.received_date, f"Payment, {sheet.method_words(each, names)}", each.taken_by, -each.amount_cents, invoice_id)
+        Event(each.received_date, f"Payment, {each.words}", each.taken_by, -each.amount_cents, invoice_id)
         for invoice_id, settled in paid.items()
         for each in settled
     ]

@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import cards, charges, ledger, payments
 from clinic.billing.cards import KeptCard
-from clinic.billing.payments import Methods
 from clinic.kernel import money
 from clinic.models.billing import Method
 from clinic.models.people import Contact
@@ -67,12 +66,11 @@ class Panel:
         return [(way.method, way.name) for way in self.ways if not way.is_off]
 
 
-def of(
-    session: Session, payer: tuple[int, str], owed_cents: int, now: datetime, *, methods: Methods, takes_cards: bool
-) -> Panel:
+def of(session: Session, payer: tuple[int, str], owed_cents: int, now: datetime, *, takes_cards: bool) -> Panel:
     """Return the panel for money this payer (id and name) owes."""
     payer_id, payer_name = payer
     card = next((card for card in cards.kept(session, payer_id, now) if card.is_default), None)
+    methods = payments.methods(session)
     credit_cents, last_method = payments.credit_and_last_method(session, payer_id)
     waiting = charges.unresolved(session, payer_id) if card is not None else None
     return Panel(
@@ -91,7 +89,7 @@ def for_payer(session: Session, payer_id: int, now: datetime) -> Panel:
     """Return the panel for all that this payer owes; without the card, which is charged for an invoice or at night."""
     payer = (payer_id, session.get_one(Contact, payer_id).name)
     owed = ledger.payer_owed_cents(session, payer_id)
-    shown = of(session, payer, owed, now, methods=payments.methods(session), takes_cards=False)
+    shown = of(session, payer, owed, now, takes_cards=False)
     return replace(shown, ways=tuple(way for way in shown.ways if not way.is_off))
 
 

@@ -42,9 +42,18 @@ class Settlement:
     payment_id: int
     received_date: date
     method: Method
+    method_name: str
     reference: str
     amount_cents: int
     taken_by: str
+
+    @property
+    def words(self) -> str:
+        """Return how it was paid: "Online card ending 4242", "Check 1021", "Cash"."""
+        if self.method is Method.ONLINE_CARD:
+            name = self.method_name.removesuffix(" on file")
+            return f"{name} ending {self.reference}" if self.reference else name
+        return f"{self.method_name} {self.reference}" if self.reference else self.method_name
 
 
 def record(
@@ -135,21 +144,23 @@ def settlements(session: Session, invoice_ids: Collection[int]) -> dict[int, lis
     """Return what was paid on each invoice, payment by payment, oldest first; reversed ones are left out."""
     paid = -func.sum(Posting.amount_cents)
     found = session.execute(
-        select(Posting.invoice_id, Payment, User.name, paid)
+        select(Posting.invoice_id, Payment, User.name, PaymentMethodName.name, paid)
         .join(Payment, Payment.id == Posting.payment_id)
         .outerjoin(User, User.id == Payment.created_by_id)
+        .outerjoin(PaymentMethodName, PaymentMethodName.method == Payment.method)
         .where(Posting.account == Account.RECEIVABLE, Posting.invoice_id.in_(invoice_ids))
-        .group_by(Posting.invoice_id, Payment.id, User.name)
+        .group_by(Posting.invoice_id, Payment.id, User.name, PaymentMethodName.name)
         .having(paid != 0)
         .order_by(Payment.received_date, Payment.id)
     )
     made: dict[int, list[Settlement]] = {invoice_id: [] for invoice_id in invoice_ids}
-    for invoice_id, payment, name, cents in found:
+    for invoice_id, payment, name, method_name, cents in found:
         made[invoice_id or 0].append(
             Settlement(
                 payment_id=payment.id,
                 received_date=payment.received_date,
                 method=payment.method,
+                method_name=method_name or METHOD_NAMES[payment.method],
                 reference=payment.reference,
                 amount_cents=int(cents),
                 taken_by=name or "The night",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import invoices, states
 from clinic.billing.states import State
-from clinic.models.billing import Account, Invoice, InvoiceKind, InvoiceLine, InvoiceSource, PackageSale, Posting
+from clinic.models.billing import Account, Invoice, InvoiceKind, InvoiceLine, PackageSale, Posting
 from clinic.models.people import Client, Contact
 from clinic.people.listing import Listing, cut
 from clinic.practice import settings
@@ -86,16 +86,15 @@ def subjects(session: Session, found: Collection[Invoice]) -> dict[int, str]:
         .subquery()
     )
     on_first = and_(first.c.invoice_id == InvoiceLine.invoice_id, first.c.position == InvoiceLine.position)
-    query = select(InvoiceLine.invoice_id, InvoiceLine.description, first.c.lines).join(first, on_first)
-    said = {
-        invoice_id: words if lines == 1 else f"{words} and {lines - 1} more"
-        for invoice_id, words, lines in session.execute(query)
+    query = (
+        select(InvoiceLine.invoice_id, InvoiceLine.description, first.c.lines, PackageSale.name)
+        .join(first, on_first)
+        .outerjoin(PackageSale, PackageSale.invoice_id == InvoiceLine.invoice_id)
+    )
+    return {
+        invoice_id: f"Package: {sold}" if sold else words if lines == 1 else f"{words} and {lines - 1} more"
+        for invoice_id, words, lines, sold in session.execute(query)
     }
-    sold = [invoice.id for invoice in found if invoice.source is InvoiceSource.PACKAGE]
-    if sold:
-        names = session.execute(select(PackageSale.invoice_id, PackageSale.name).where(PackageSale.invoice_id.in_(sold)))
-        said |= {invoice_id: f"Package: {name}" for invoice_id, name in names}
-    return said
 
 
 def _conditions(session: Session, shown: Shown, owed: ColumnElement[Any], today: date) -> list[ColumnElement[bool]]:

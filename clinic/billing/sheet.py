@@ -9,10 +9,9 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import packages, payments, snapshot, states
 from clinic.billing.packages import Counts
-from clinic.billing.payments import Methods, Settlement
 from clinic.billing.states import State
 from clinic.kernel import locales
-from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, InvoiceSource, Method, PackageSale
+from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, InvoiceSource, PackageSale
 from clinic.practice import settings
 from clinic.practice.settings import House
 
@@ -109,11 +108,11 @@ class Sheet:
         return f"Paid {day}, {', '.join(methods)}"
 
 
-def of(session: Session, invoice: Invoice, now: datetime, *, methods: Methods | None = None) -> Sheet:
+def of(session: Session, invoice: Invoice, now: datetime) -> Sheet:
     """Return the sheet of an invoice whose lines are loaded, as it stands at that instant; without the package it sold."""
     frozen = invoice.snapshot or snapshot.take(session, invoice)
     state = states.of(session, [invoice], settings.house(session).local_date(now))[invoice.id]
-    paid = _paid(session, invoice, methods or payments.methods(session)) if invoice.issued_at is not None else ()
+    paid = _paid(session, invoice) if invoice.issued_at is not None else ()
     practice, given_by = frozen["practice"], frozen["practitioner"]
     return Sheet(
         invoice_id=invoice.id,
@@ -144,15 +143,6 @@ def of(session: Session, invoice: Invoice, now: datetime, *, methods: Methods | 
     )
 
 
-def method_words(settlement: Settlement, names: dict[Method, str]) -> str:
-    """Return how a payment was made: "Online card ending 4242", "Check 1021", "Cash"."""
-    name = names[settlement.method]
-    if settlement.method is Method.ONLINE_CARD:
-        name = name.removesuffix(" on file")
-        return f"{name} ending {settlement.reference}" if settlement.reference else name
-    return f"{name} {settlement.reference}" if settlement.reference else name
-
-
 def with_package(session: Session, invoice: Invoice, shown: Sheet, now: datetime) -> Sheet:
     """Return the sheet with what is left of the package it sold, if it sold one."""
     if invoice.source is not InvoiceSource.PACKAGE:
@@ -164,9 +154,9 @@ def with_package(session: Session, invoice: Invoice, shown: Sheet, now: datetime
     return replace(shown, package=sale.name, package_until=sale.expires_date, counts=counts)
 
 
-def _paid(session: Session, invoice: Invoice, methods: Methods) -> tuple[Paid, ...]:
+def _paid(session: Session, invoice: Invoice) -> tuple[Paid, ...]:
     return tuple(
-        Paid(each.received_date, method_words(each, methods.names), each.amount_cents, each.taken_by)
+        Paid(each.received_date, each.words, each.amount_cents, each.taken_by)
         for each in payments.settlements(session, [invoice.id])[invoice.id]
     )
 

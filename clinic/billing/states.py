@@ -32,17 +32,22 @@ def of(session: Session, invoices: Collection[Invoice], today: date) -> dict[int
     """Return every invoice's state on that day, in one query."""
     grace = timedelta(days=settings.practice(session).overdue_after_days)
     issued = [invoice.id for invoice in invoices if invoice.issued_at is not None]
+    posted = _posted(session, issued) if issued else {}
+    return {invoice.id: derive(invoice, posted.get(invoice.id, {}), today, grace) for invoice in invoices}
+
+
+def _posted(session: Session, invoice_ids: Collection[int]) -> dict[int, dict[MoneyEvent, int]]:
     found = session.execute(
         select(Posting.invoice_id, LedgerTransaction.event, func.sum(Posting.amount_cents))
         .join(LedgerTransaction, LedgerTransaction.id == Posting.transaction_id)
-        .where(Posting.account == Account.RECEIVABLE, Posting.invoice_id.in_(issued))
+        .where(Posting.account == Account.RECEIVABLE, Posting.invoice_id.in_(invoice_ids))
         .group_by(Posting.invoice_id, LedgerTransaction.event)
     )
     posted: dict[int, dict[MoneyEvent, int]] = {}
     for invoice_id, event, cents in found:
         if invoice_id is not None:
             posted.setdefault(invoice_id, {})[event] = int(cents)
-    return {invoice.id: derive(invoice, posted.get(invoice.id, {}), today, grace) for invoice in invoices}
+    return posted
 
 
 def derive(invoice: Invoice, posted: dict[MoneyEvent, int], today: date, grace: timedelta) -> State:

@@ -54,8 +54,11 @@ def billed_cents(attendee: Attendee, practice: Practice) -> int:
 
 def shares_cents(session: Session, shares: Collection[Share], practice: Practice) -> dict[int, int]:
     """Return what each share bills, in at most one query. The shares' attendees must be loaded."""
-    by_policy = {share.attendee_id: share.attendee for share in shares if share.attendee.status in BY_POLICY}
+    missed = [share for share in shares if share.attendee.status in BY_POLICY]
     cents = {share.id: share.amount_cents for share in shares}
+    # A share that is the whole fee has no others beside it.
+    cents |= {share.id: billed_cents(share.attendee, practice) for share in missed}
+    by_policy = {share.attendee_id: share.attendee for share in missed if share.amount_cents != share.attendee.fee_cents}
     siblings: dict[int, list[Share]] = {}
     for each in shares_of(session, by_policy) if by_policy else []:
         siblings.setdefault(each.attendee_id, []).append(each)
@@ -171,6 +174,8 @@ def set_do_not_invoice(session: Session, who: Actor, attendee_id: int, value: bo
 
 def live_lines(session: Session, share_ids: Collection[int]) -> dict[int, InvoiceLine]:
     """Return the live line, its invoice loaded, of every share that has one; drafts count."""
+    if not share_ids:
+        return {}
     found = session.scalars(
         select(InvoiceLine)
         .where(InvoiceLine.share_id.in_(share_ids), InvoiceLine.released_at.is_(None))

@@ -83,8 +83,8 @@ def add_payment(client_id: int, payer_id: int) -> Answer:
 
 def _shown(client_id: int, form: ConfirmForm) -> Answer:
     with reading() as session:
-        head = clients.profile(session, actor(), client_id).head
-        found = overview.of_client(session, actor(), client_id, now())
+        profile = clients.profile(session, actor(), client_id)
+        found = overview.of_client(session, actor(), profile, now())
     who = actor()
     return page(
         "billing/client.html",
@@ -92,7 +92,7 @@ def _shown(client_id: int, form: ConfirmForm) -> Answer:
         overview=found,
         can_edit=who.may(Permission.EDIT_INVOICES),
         can_take=who.may(Permission.TAKE_PAYMENTS),
-        **profile_context(head, "Billing"),
+        **profile_context(profile.head, "Billing"),
     )
 
 

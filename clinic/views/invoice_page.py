@@ -6,9 +6,8 @@ from typing import Any
 from flask import redirect, request, url_for
 from sqlalchemy.orm import Session
 
-from clinic.billing import fees, invoices, panel, payments, sheet, work
+from clinic.billing import fees, invoices, panel, sheet, work
 from clinic.billing.panel import Panel
-from clinic.billing.payments import Methods
 from clinic.billing.sheet import Sheet
 from clinic.billing.work import Work
 from clinic.calendar import package_view
@@ -53,11 +52,10 @@ def show(
     refused = payment or confirm or (opened.form if opened else None)
     with reading() as session:
         invoice = invoices.invoice_for(session, actor(), invoice_id)
-        methods = payments.methods(session)
-        paper = sheet.of(session, invoice, now(), methods=methods)
+        paper = sheet.of(session, invoice, now())
         # A draft is paid by issuing it first; its panel shows only to say what was wrong with a payment posted to it.
         is_payable = (paper.balance_cents > 0 and not paper.is_draft) or payment is not None
-        shown = payment_panel(session, invoice, paper, methods) if is_payable else None
+        shown = payment_panel(session, invoice, paper) if is_payable else None
         editor = _editor(session, invoice, opened) if paper.is_draft else None
         sale = None
         if invoice.source is InvoiceSource.PACKAGE:
@@ -84,10 +82,10 @@ def show(
     )
 
 
-def payment_panel(session: Session, invoice: Invoice, paper: Sheet, methods: Methods) -> Panel:
+def payment_panel(session: Session, invoice: Invoice, paper: Sheet) -> Panel:
     """Return the panel for what is owed on an invoice."""
     payer = (invoice.payer_id, paper.payer.name)
-    return panel.of(session, payer, paper.balance_cents, now(), methods=methods, takes_cards=config().takes_cards)
+    return panel.of(session, payer, paper.balance_cents, now(), takes_cards=config().takes_cards)
 
 
 def show_lines(invoice_id: int, opened: Opened | None = None) -> Answer:

@@ -90,9 +90,7 @@ def _declined(form: PaymentForm, outcome: Outcome) -> RefusalError:
 def _form_for(invoice_id: int) -> tuple[PaymentForm, int]:
     with reading() as session:
         invoice = invoices.invoice_for(session, actor(), invoice_id)
-        methods = payments.methods(session)
-        paper = sheet.of(session, invoice, now(), methods=methods)
-        shown = invoice_page.payment_panel(session, invoice, paper, methods)
+        shown = invoice_page.payment_panel(session, invoice, sheet.of(session, invoice, now()))
     return PaymentForm(request.form or None, methods=shown.methods, data=shown.prefilled), invoice.payer_id
 
 
