@@ -200,3 +200,11 @@ def _card_of(session: Session, payer_id: int, card_id: int) -> Card:
     if card is None or card.contact_id != payer_id or card.removed_at is not None:
         raise NotFoundError("card")
     return card
+
+
+def is_kept(session: Session, payer_id: int, payment_method: str) -> bool:
+    """Say whether the payer has that card of the processor's."""
+    chosen = select(Card.id).where(
+        Card.contact_id == payer_id, Card.stripe_payment_method == payment_method, Card.removed_at.is_(None)
+    )
+    return session.scalar(chosen) is not None

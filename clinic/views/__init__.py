@@ -11,8 +11,10 @@ BLUEPRINTS = (
     "account",
     "assets",
     "auth",
+    "autopay",
     "booking",
     "calendar",
+    "cards",
     "changes",
     "client_billing",
     "client_packages",
@@ -24,6 +26,7 @@ BLUEPRINTS = (
     "hours",
     "invoice_lines",
     "invoices",
+    "night",
     "package_lines",
     "packages",
     "payments",
@@ -33,6 +36,7 @@ BLUEPRINTS = (
     "setup",
     "staff",
     "types",
+    "webhooks",
 )
 
 

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, g, redirect, request, url_for
 
-from clinic.billing import cards, invoices, overview, panel, payments
+from clinic.billing import arrangements, cards, invoices, overview, panel, payments
 from clinic.forms.invoices import ConfirmForm, PaymentForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
@@ -12,6 +12,7 @@ from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, leave, page, say
 from clinic.views.clients import profile_context
+from clinic.views.headers import config
 
 bp = Blueprint("client_billing", __name__)
 
@@ -85,6 +86,9 @@ def _shown(client_id: int, form: ConfirmForm) -> Answer:
     with reading() as session:
         profile = clients.profile(session, actor(), client_id)
         found = overview.of_client(session, actor(), profile, now())
+        payers = {payer.payer_id: payer for payer in found.payers}
+        names, sums = {key: payer.name for key, payer in payers.items()}, {key: payer.sums for key, payer in payers.items()}
+        arranged = arrangements.of(session, names, sums, now())
     who = actor()
     return page(
         "billing/client.html",
@@ -92,6 +96,10 @@ def _shown(client_id: int, form: ConfirmForm) -> Answer:
         overview=found,
         can_edit=who.may(Permission.EDIT_INVOICES),
         can_take=who.may(Permission.TAKE_PAYMENTS),
+        can_enrol=who.may(Permission.ENROL_AUTOPAY),
+        takes_cards=config().takes_cards,
+        arrangements=arranged,
+        margin=("billing/_autopay.html", "billing/_cards.html"),
         **profile_context(profile.head, "Billing"),
     )
 

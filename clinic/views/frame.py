@@ -1,10 +1,13 @@
 """What the shell around every page shows: the practice's name, the words at the top, whose page it is."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from flask import Flask, current_app, g, get_flashed_messages, request, url_for
 
+from clinic.billing import night
+from clinic.kernel.database import reading
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor
 
@@ -18,10 +21,26 @@ class Word:
     current: bool
 
 
+@dataclass(frozen=True)
+class Alarm:
+    """Be the red line over every page, with where to look."""
+
+    title: str
+    words: str
+    url: str
+    link: str
+
+
+ALARM, ALARM_EVERY = "clinic-alarm", timedelta(minutes=1)
 # Label, the endpoint it leads to, the right it needs, the blueprints it is current for.
 WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
     ("Schedule", "calendar.home", Permission.SEE_CALENDAR, ("calendar", "booking", "changes", "types", "hours")),
-    ("Clients", "clients.index", Permission.SEE_CLIENTS, ("clients", "contacts", "groups", "client_billing")),
+    (
+        "Clients",
+        "clients.index",
+        Permission.SEE_CLIENTS,
+        ("clients", "contacts", "groups", "client_billing", "client_packages", "cards", "autopay"),
+    ),
     ("Invoices", "invoices.index", Permission.SEE_INVOICES, ("invoices", "invoice_lines", "payments", "night")),
     ("Packages", "packages.index", Permission.SEE_PACKAGES, ("packages", "package_lines")),
     ("Settings", "settings.index", Permission.SETTINGS, ("settings", "fees", "places", "practitioners", "staff")),
@@ -31,6 +50,17 @@ WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
 def register(app: Flask) -> None:
     """Give every template what the shell shows."""
     app.context_processor(frame)
+    app.extensions[ALARM] = (None, None)  # when it was asked for last, and what it was
+
+    @app.before_request
+    def look_at_the_night() -> None:
+        # Asked once a minute in each process, so that a page costs no query for it.
+        if request.method != "GET" or not g.get("actor") or not g.actor.may(Permission.SEE_NIGHT):
+            return
+        asked_at, _ = app.extensions[ALARM]
+        if asked_at is None or g.now - asked_at >= ALARM_EVERY:
+            with reading() as session:
+                app.extensions[ALARM] = (g.now, night.alarm(session, g.now))
 
 
 def frame() -> dict[str, Any]:
@@ -46,9 +76,17 @@ def frame() -> dict[str, Any]:
             "account_url": url_for("account.show"),
             "sign_out_url": url_for("auth.sign_out"),
             "flashes": [{"words": words} for words in get_flashed_messages()],
+            "alarm": _alarm(),
             "nav_search_url": known("clients.index"),
         }
     return shown
+
+
+def _alarm() -> Alarm | None:
+    _, found = current_app.extensions[ALARM]
+    if found is None or not g.actor.may(Permission.SEE_NIGHT):
+        return None
+    return Alarm(found.title, found.words, url_for("night.last_night"), "See last night")
 
 
 def _nav() -> list[Word]:

@@ -13,7 +13,7 @@ from clinic.models.people import Client
 from clinic.people import clients, contacts
 from clinic.practice import once, settings
 from clinic.practice.permissions import Permission
-from clinic.views import invoice_page, pages
+from clinic.views import invoice_page, invoice_tabs, pages
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, leave, page, say
 from clinic.views.frame import Word, known
@@ -41,6 +41,7 @@ def index() -> Answer:
         shown=shown,
         text=text,
         can_edit=actor().may(Permission.EDIT_INVOICES),
+        tabs=invoice_tabs.tabs(),
     )
 
 

@@ -1,0 +1,98 @@
+"""How each payer of a client pays without being asked: the cards kept, AutoPay, and what tonight would charge."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from clinic.billing import autopay, cards, ledger
+from clinic.billing.cards import KeptCard
+from clinic.billing.ledger import PayerSums
+from clinic.models.billing import AutoPayEnrolment, Invoice
+from clinic.models.people import Client, Contact
+
+OPEN_MAX = 50
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Be one payer's cards and AutoPay."""
+
+    payer_id: int
+    name: str
+    cards: tuple[KeptCard, ...]
+    sums: PayerSums
+    is_enrolled: bool
+    is_held: bool
+    held_reason: str
+    consented_by: str
+    enrolled_at: datetime | None
+    ended_reason: str
+
+    @property
+    def card(self) -> KeptCard | None:
+        """Return the card that is charged."""
+        return next((card for card in self.cards if card.is_default), None)
+
+    @property
+    def charge_cents(self) -> int:
+        """Return what tonight would charge, as the balance stands now."""
+        return autopay.would_charge_cents(self.sums)
+
+
+@dataclass(frozen=True)
+class OpenInvoice:
+    """Be one invoice that AutoPay would pay."""
+
+    invoice_id: int
+    number: str
+    client: str
+    owed_cents: int
+
+
+def of(session: Session, payers: Mapping[int, str], sums: Mapping[int, PayerSums], now: datetime) -> list[Arrangement]:
+    """Return the arrangements of those payers (id to name), in two queries."""
+    payer_ids = list(payers)
+    kept = cards.kept_by(session, payer_ids, now)
+    last: dict[int, AutoPayEnrolment] = {}
+    for row in session.scalars(
+        select(AutoPayEnrolment).where(AutoPayEnrolment.contact_id.in_(payer_ids)).order_by(AutoPayEnrolment.id)
+    ):
+        last[row.contact_id] = row
+    return [_of(payer_id, payers[payer_id], kept[payer_id], sums[payer_id], last.get(payer_id)) for payer_id in payer_ids]
+
+
+def of_payer(session: Session, payer: Contact, now: datetime) -> Arrangement:
+    """Return one payer's arrangement."""
+    return of(session, {payer.id: payer.name}, ledger.payer_sums(session, [payer.id]), now)[0]
+
+
+def open_invoices(session: Session, payer_id: int) -> list[OpenInvoice]:
+    """List what the payer owes, oldest first, for every client they pay for: what AutoPay will charge."""
+    owed = dict(ledger.owed_oldest_first(session, payer_id)[:OPEN_MAX])
+    found = session.execute(
+        select(Invoice.id, Invoice.number, Client).outerjoin(Client, Client.id == Invoice.client_id).where(Invoice.id.in_(owed))
+    ).all()
+    rows = {row.id: row for row in found}
+    return [
+        OpenInvoice(each, rows[each].number or "", rows[each].Client.name if rows[each].Client else "several clients", cents)
+        for each, cents in owed.items()
+    ]
+
+
+def _of(payer_id: int, name: str, kept: list[KeptCard], sums: PayerSums, row: AutoPayEnrolment | None) -> Arrangement:
+    live = row if row is not None and row.ended_at is None else None
+    return Arrangement(
+        payer_id=payer_id,
+        name=name,
+        cards=tuple(kept),
+        sums=sums,
+        is_enrolled=live is not None,
+        is_held=live is not None and live.held_at is not None,
+        held_reason=live.held_reason if live is not None else "",
+        consented_by=live.consented_by if live is not None else "",
+        enrolled_at=live.enrolled_at if live is not None else None,
+        ended_reason=row.ended_reason if row is not None and live is None else "",
+    )

@@ -1,0 +1,177 @@
+"""What the nights leave for a person: work let go, work that may be billed by hand already, unconfirmed sessions."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from clinic.billing import charges, work
+from clinic.billing.daily import Survey
+from clinic.kernel import clock
+from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
+from clinic.models.billing import ChargeAttempt, InvoiceLine, InvoiceSource, Share
+from clinic.models.calendar import Attendee, Item, Status
+from clinic.models.people import Contact
+from clinic.models.practice import InvoiceCreation, Practice
+from clinic.practice import audit, settings
+from clinic.practice.permissions import Actor
+
+LEFT_MAX = 100
+UNCONFIRMED_DAYS = timedelta(days=60)
+
+
+@dataclass(frozen=True)
+class Left:
+    """Be one thing the night does not touch until someone says. Which ids are set says what can be said."""
+
+    name: str
+    day: date
+    amount_cents: int
+    words: str
+    share_id: int | None = None
+    line_id: int | None = None
+    attempt_id: int | None = None
+    client_id: int | None = None
+
+
+def all_of(session: Session, survey: Survey, now: datetime) -> list[Left]:
+    """List what is left for a person, oldest first within its kind."""
+    practice = settings.practice(session)
+    left = _unanswered(session, now)
+    if practice.invoice_creation is InvoiceCreation.DAILY:
+        left += _released(session, practice)
+        left += [
+            Left(
+                held.work.client_name, held.work.session_date, held.work.total_cents,
+                f"A line typed by hand on {_called(held.invoice_number)} has the same client, date and fee.",
+                share_id=held.work.share_id, line_id=held.line_id,
+            )
+            for held in survey.held
+        ]  # fmt: skip
+        left += _unconfirmed(session, practice, now)
+    return left
+
+
+def bill_again(session: Session, who: Actor, share_id: int, now: datetime) -> None:
+    """Let the coming night bill a session. Safe to repeat.
+
+    Raises:
+        NotFoundError: there is no such session.
+        ClashError: it stands on an invoice again.
+    """
+    share = _free_share(session, share_id)
+    share.bill_again_at = now
+    audit.record(session, who, "asked to bill again", "share", share_id, now)
+
+
+def do_not_invoice(session: Session, who: Actor, share_id: int, now: datetime) -> None:
+    """Mark a session as never to be invoiced. Safe to repeat.
+
+    Raises:
+        NotFoundError: there is no such session.
+        ClashError: it stands on an invoice again.
+    """
+    work.set_do_not_invoice(session, who, _free_share(session, share_id).attendee_id, True, now)
+
+
+def link_typed(session: Session, who: Actor, share_id: int, line_id: int, now: datetime) -> None:
+    """Say that a line typed by hand bills this session.
+
+    Raises:
+        NotFoundError: there is no such session or line.
+        ClashError: one of them is taken meanwhile.
+        RefusalError: the line is about another client or payer.
+    """
+    share = _free_share(session, share_id)
+    line = session.scalar(select(InvoiceLine).where(InvoiceLine.id == line_id).options(joinedload(InvoiceLine.invoice)))
+    if line is None or line.released_at is not None or line.invoice.source is InvoiceSource.PACKAGE:
+        raise NotFoundError("line")
+    if line.share_id is not None:
+        raise ClashError("That line bills another session by now.")
+    attendee = session.get_one(Attendee, share.attendee_id)
+    if line.invoice.client_id != attendee.client_id:
+        raise RefusalError("That line is about another client.")
+    line.share_id = share_id
+    session.flush()
+    audit.record(session, who, "linked typed line", "invoice_line", line_id, now, share_id=share_id)
+
+
+def _free_share(session: Session, share_id: int) -> Share:
+    share = session.get(Share, share_id)
+    if share is None:
+        raise NotFoundError("share")
+    line = work.live_lines(session, [share_id]).get(share_id)
+    if line is not None:
+        raise ClashError(f"This session stands on {_called(line.invoice.number)} by now.")
+    return share
+
+
+def _called(number: str | None) -> str:
+    return f"invoice {number}" if number else "a draft"
+
+
+def _released(session: Session, practice: Practice) -> list[Left]:
+    live = select(InvoiceLine.id).where(InvoiceLine.share_id == Share.id, InvoiceLine.released_at.is_(None))
+    found = session.scalars(
+        select(Share)
+        .join(Share.attendee)
+        .join(Attendee.item)
+        .where(
+            Share.released_at.is_not(None), Share.bill_again_at.is_(None), ~live.exists(), Item.deleted_at.is_(None),
+            Attendee.is_billed, ~Attendee.do_not_invoice, Attendee.status.not_in(work.NEVER_BILLED),
+        )
+        .options(joinedload(Share.attendee).options(joinedload(Attendee.client), joinedload(Attendee.item)))
+        .order_by(Item.starts_at, Share.id)
+        .limit(LEFT_MAX)
+    )  # fmt: skip
+    return [
+        Left(
+            share.attendee.client.name, clock.local_date(share.attendee.item.starts_at, practice.timezone),
+            share.amount_cents, "It was on an invoice or a package and was let go.", share_id=share.id,
+        )
+        for share in found
+    ]  # fmt: skip
+
+
+def _unconfirmed(session: Session, practice: Practice, now: datetime) -> list[Left]:
+    if practice.past_booked_is_attended:
+        return []
+    since = now - UNCONFIRMED_DAYS
+    live = select(InvoiceLine.id).where(InvoiceLine.share_id == Share.id, InvoiceLine.released_at.is_(None))
+    found = session.scalars(
+        select(Share)
+        .join(Share.attendee)
+        .join(Attendee.item)
+        .where(
+            Attendee.status == Status.BOOKED, Item.ends_at <= now, Item.starts_at >= since, Item.deleted_at.is_(None),
+            Attendee.is_billed, ~Attendee.do_not_invoice, ~live.exists(),
+        )
+        .options(joinedload(Share.attendee).options(joinedload(Attendee.client), joinedload(Attendee.item)))
+        .order_by(Item.starts_at, Share.id)
+        .limit(LEFT_MAX)
+    )  # fmt: skip
+    return [
+        Left(
+            share.attendee.client.name, clock.local_date(share.attendee.item.starts_at, practice.timezone),
+            share.amount_cents, "Still Booked: nobody has said whether it took place.", client_id=share.attendee.client_id,
+        )
+        for share in found
+    ]  # fmt: skip
+
+
+def _unanswered(session: Session, now: datetime) -> list[Left]:
+    found = session.execute(
+        select(ChargeAttempt, Contact.name)
+        .join(Contact, Contact.id == ChargeAttempt.contact_id)
+        .where(ChargeAttempt.status.in_(charges.UNRESOLVED), ChargeAttempt.started_at <= now - charges.KEY_LIFE)
+        .order_by(ChargeAttempt.id)
+        .limit(LEFT_MAX)
+    )
+    return [
+        Left(
+            name, attempt.local_date, attempt.amount_cents,
+            "The card processor never said whether this charge was made. Look in its own pages.", attempt_id=attempt.id,
+        )
+        for attempt, name in found
+    ]  # fmt: skip

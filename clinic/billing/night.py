@@ -1,0 +1,299 @@
+"""Tonight and last night: what will be invoiced and charged, what was, and whether the clock ran at all."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from clinic.billing import autopay, daily, leftovers
+from clinic.billing.autopay import OWES_NOTHING, Outlook
+from clinic.billing.charges import WINDOW_HOURS
+from clinic.billing.daily import Planned
+from clinic.billing.leftovers import Left
+from clinic.kernel import clock
+from clinic.models.billing import (
+    AutoPayEnrolment,
+    Card,
+    ChargeAttempt,
+    ChargePurpose,
+    ChargeStatus,
+    Invoice,
+    InvoiceSource,
+)
+from clinic.models.people import Client, Contact
+from clinic.models.practice import Heartbeat, InvoiceCreation, JobFailure, JobRun, JobStatus, Practice
+from clinic.practice import settings
+
+AUTOPAY_JOB = "autopay"
+SHOWN_MAX = 300
+STILL = timedelta(minutes=10)  # without a tick for so long, the clock has stopped
+STATUS_WORDS = {
+    ChargeStatus.SUCCEEDED: "Charged",
+    ChargeStatus.DECLINED: "Declined",
+    ChargeStatus.NEEDS_CLIENT: "The bank asks the cardholder",
+    ChargeStatus.PENDING: "No answer yet",
+    ChargeStatus.UNKNOWN: "No answer yet",
+}
+
+
+@dataclass(frozen=True)
+class Tonight:
+    """Be what the coming night will do, as it stands now."""
+
+    day: date
+    night: date
+    is_daily: bool
+    planned: tuple[Planned, ...]
+    charged: tuple[Outlook, ...]
+    held: tuple[Outlook, ...]
+    skipped: tuple[Outlook, ...]
+    owing_nothing_count: int
+    left: tuple[Left, ...]
+
+    @property
+    def planned_cents(self) -> int:
+        """Return what will be invoiced."""
+        return sum(each.total_cents for each in self.planned)
+
+    @property
+    def charged_cents(self) -> int:
+        """Return what will be charged."""
+        return sum(each.charge_cents for each in self.charged)
+
+    @property
+    def held_cents(self) -> int:
+        """Return what is owed by payers on hold."""
+        return sum(each.charge_cents for each in self.held)
+
+    @property
+    def charged_ids(self) -> frozenset[int]:
+        """Return the payers whose card is charged."""
+        return frozenset(each.payer_id for each in self.charged)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """Be one job of a night: when it ran, or that it did not."""
+
+    status: JobStatus | None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    done_count: int = 0
+    failed_count: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Say whether it ran to its end."""
+        return self.status is JobStatus.DONE
+
+
+@dataclass(frozen=True)
+class Made:
+    """Be one invoice the night made."""
+
+    invoice_id: int
+    number: str
+    payer: str
+    client: str
+    total_cents: int
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Be one card the night charged or tried."""
+
+    payer: str
+    last4: str
+    amount_cents: int
+    words: str
+    message: str
+    is_paid: bool
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Be something a night left behind, or a payer it took off AutoPay."""
+
+    name: str
+    words: str
+
+
+@dataclass(frozen=True)
+class LastNight:
+    """Be what one night did."""
+
+    day: date
+    night: date
+    invoicing: Ran
+    charging: Ran
+    made: tuple[Made, ...]
+    tried: tuple[Tried, ...]
+    failures: tuple[Trouble, ...]
+    ended: tuple[Trouble, ...]
+
+    @property
+    def made_cents(self) -> int:
+        """Return what was invoiced."""
+        return sum(each.total_cents for each in self.made)
+
+    @property
+    def paid_cents(self) -> int:
+        """Return what was charged."""
+        return sum(each.amount_cents for each in self.tried if each.is_paid)
+
+    @property
+    def paid_count(self) -> int:
+        """Count the cards charged."""
+        return sum(each.is_paid for each in self.tried)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Be the red line over every page: a night that did not run, or a clock that stands still."""
+
+    title: str
+    words: str
+
+
+def tonight(session: Session, now: datetime) -> Tonight:
+    """Say what the coming night will do, in a fixed number of queries."""
+    practice = settings.practice(session)
+    night = autopay.coming_night(now, practice.timezone)
+    survey = daily.survey(session, night - timedelta(days=1))
+    expected: dict[int, int] = {}
+    for each in survey.planned:
+        expected[each.payer_id] = expected.get(each.payer_id, 0) + each.total_cents
+    outlooks = autopay.outlook(session, expected_cents=expected)
+    return Tonight(
+        day=night - timedelta(days=1),
+        night=night,
+        is_daily=practice.invoice_creation is InvoiceCreation.DAILY,
+        planned=survey.planned,
+        charged=tuple(each for each in outlooks if each.is_charged),
+        held=tuple(each for each in outlooks if each.is_held),
+        skipped=tuple(each for each in outlooks if each.skipped_for not in ("", OWES_NOTHING) and not each.is_held),
+        owing_nothing_count=sum(each.skipped_for == OWES_NOTHING for each in outlooks),
+        left=tuple(leftovers.all_of(session, survey, now)),
+    )
+
+
+def last_night(session: Session, now: datetime, night: date | None = None) -> LastNight:
+    """Say what a night did; None: the one before the coming one."""
+    practice = settings.practice(session)
+    there = clock.local(now, practice.timezone)
+    night = night or there.date()
+    day = night - timedelta(days=1)
+    runs = {
+        run.job: run
+        for run in session.scalars(
+            select(JobRun).where(
+                ((JobRun.job == daily.JOB) & (JobRun.local_date == day))
+                | ((JobRun.job == AUTOPAY_JOB) & (JobRun.local_date == night))
+            )
+        )
+    }
+    return LastNight(
+        day=day,
+        night=night,
+        invoicing=_ran(runs.get(daily.JOB)),
+        charging=_ran(runs.get(AUTOPAY_JOB)),
+        made=_made(session, practice, night),
+        tried=_tried(session, night),
+        failures=_failures(session, [run.id for run in runs.values()]),
+        ended=_ended(session, practice, night),
+    )
+
+
+def alarm(session: Session, now: datetime) -> Alarm | None:
+    """Return the red line if a night that mattered did not run; in one query besides the practice's row."""
+    practice = settings.practice(session)
+    there = clock.local(now, practice.timezone)
+    today, day = there.date(), there.date() - timedelta(days=1)
+    ticked_at, is_invoiced, charging, has_payers = session.execute(
+        select(
+            select(func.max(Heartbeat.ticked_at)).scalar_subquery(),
+            exists().where(JobRun.job == daily.JOB, JobRun.local_date == day, JobRun.status == JobStatus.DONE),
+            select(func.max(JobRun.status)).where(JobRun.job == AUTOPAY_JOB, JobRun.local_date == today).scalar_subquery(),
+            exists().where(AutoPayEnrolment.ended_at.is_(None)),
+        )
+    ).one()
+    is_daily = practice.invoice_creation is InvoiceCreation.DAILY
+    if not (is_daily or has_payers) or practice.created_at > clock.day_start(today, practice.timezone):
+        return None
+    is_still = ticked_at is None or now - ticked_at > STILL
+    if not is_invoiced and is_still:
+        return Alarm(
+            "Last night did not run.", f"{_stopped(ticked_at)} Nothing was invoiced or charged; it catches up by itself."
+        )
+    if is_still:
+        return Alarm("The clock stands still.", f"{_stopped(ticked_at)} Tonight will not run until it is started again.")
+    if has_payers and charging == JobStatus.MISSED.value and there.hour >= WINDOW_HOURS:
+        return Alarm("Last night charged no cards.", "The clock did not run between 12 AM and 6 AM. AutoPay waits for tonight.")
+    return None
+
+
+def _stopped(ticked_at: datetime | None) -> str:
+    return "The clock never started." if ticked_at is None else "The clock has stopped."
+
+
+def _ran(run: JobRun | None) -> Ran:
+    if run is None:
+        return Ran(None)
+    return Ran(run.status, run.started_at, run.finished_at, run.done_count, run.failed_count)
+
+
+def _made(session: Session, practice: Practice, night: date) -> tuple[Made, ...]:
+    starts_at, ends_at = clock.day_span(night, practice.timezone)
+    found = session.execute(
+        select(Invoice, Contact.name, Client)
+        .join(Contact, Contact.id == Invoice.payer_id)
+        .outerjoin(Client, Client.id == Invoice.client_id)
+        .where(Invoice.source == InvoiceSource.DAILY, Invoice.issued_at >= starts_at, Invoice.issued_at < ends_at)
+        .order_by(Invoice.serial)
+        .limit(SHOWN_MAX)
+    )
+    return tuple(
+        Made(invoice.id, invoice.number or "", payer, client.name if client is not None else "several clients",
+             invoice.total_cents)
+        for invoice, payer, client in found
+    )  # fmt: skip
+
+
+def _tried(session: Session, night: date) -> tuple[Tried, ...]:
+    found = session.execute(
+        select(ChargeAttempt, Contact.name, Card.last4)
+        .join(Contact, Contact.id == ChargeAttempt.contact_id)
+        .join(Card, Card.id == ChargeAttempt.card_id)
+        .where(ChargeAttempt.purpose == ChargePurpose.AUTOPAY, ChargeAttempt.local_date == night)
+        .order_by(Contact.sort_name)
+        .limit(SHOWN_MAX)
+    )
+    return tuple(
+        Tried(name, last4, attempt.amount_cents, STATUS_WORDS[attempt.status], attempt.message,
+              attempt.status is ChargeStatus.SUCCEEDED)
+        for attempt, name, last4 in found
+    )  # fmt: skip
+
+
+def _failures(session: Session, run_ids: list[int]) -> tuple[Trouble, ...]:
+    found = session.execute(
+        select(JobFailure.reason, Contact.name)
+        .join(Contact, Contact.id == JobFailure.subject_id)
+        .where(JobFailure.run_id.in_(run_ids), JobFailure.subject_type == daily.PAYER)
+        .order_by(JobFailure.id)
+        .limit(SHOWN_MAX)
+    )
+    return tuple(Trouble(name, reason) for reason, name in found)
+
+
+def _ended(session: Session, practice: Practice, night: date) -> tuple[Trouble, ...]:
+    starts_at, ends_at = clock.day_span(night, practice.timezone)
+    found = session.execute(
+        select(AutoPayEnrolment.ended_reason, Contact.name)
+        .join(Contact, Contact.id == AutoPayEnrolment.contact_id)
+        .where(AutoPayEnrolment.ended_at >= starts_at, AutoPayEnrolment.ended_at < ends_at)
+        .order_by(Contact.sort_name)
+        .limit(SHOWN_MAX)
+    )
+    return tuple(Trouble(name, reason) for reason, name in found)

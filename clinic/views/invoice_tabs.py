@@ -1,0 +1,22 @@
+"""The tabs over everything about invoices: the list, tonight, last night."""
+
+from flask import current_app, request, url_for
+
+from clinic.practice.permissions import Permission
+from clinic.views.access import actor
+from clinic.views.frame import Word
+
+TABS = (
+    ("All invoices", "invoices.index", Permission.SEE_INVOICES),
+    ("Tonight", "night.tonight", Permission.SEE_NIGHT),
+    ("Last night", "night.last_night", Permission.SEE_NIGHT),
+)
+
+
+def tabs() -> list[Word]:
+    """Return the tabs this person may open."""
+    return [
+        Word(label, url_for(endpoint), request.endpoint == endpoint)
+        for label, endpoint, permission in TABS
+        if endpoint in current_app.view_functions and actor().may(permission)
+    ]
