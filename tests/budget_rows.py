@@ -10,20 +10,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy.orm import Session
 
-from clinic.billing import invoices, packages, payments
+from clinic.billing import enrolments, invoices, packages, payments
 from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.calendar import booking, linking, package_lines, types
 from clinic.calendar.package_lines import LineEdit
-from clinic.models.billing import Fee, Method
+from clinic.kernel import clock
+from clinic.models.billing import Card, Fee, Method
 from clinic.models.calendar import Attendee, Item, ItemKind
-from clinic.models.people import ContactRole, GroupKind
+from clinic.models.people import Contact, ContactRole, GroupKind
 from clinic.people import clients, contacts, groups
 from tests.billing.given import given_session
-from tests.cast import NOW, Cast
+from tests.cast import MADE_AT, NOW, Cast
+from tests.night_stage import bills_daily, enrolled, give
 
 HTMX = {"HX-Request": "true"}
 
@@ -190,3 +192,30 @@ ROWS += PEOPLE
 ROWS += PACKAGES
 ROWS += MONEY
 ROWS += CALENDAR_FORMS
+
+
+def busy_night(session: Session, cast: Cast) -> None:
+    """Let 40 payers be billed and charged tonight, some on hold, some skipped, and some work be left for a person."""
+    bills_daily(session, since=date(2026, 1, 10))
+    today = clock.local_date(clock.now(), "America/New_York")
+    for number in range(40):
+        contact = Contact(name=f"Payer {number:02}", created_at=MADE_AT, stripe_customer=f"cus_{number}")
+        session.add(contact)
+        session.flush()
+        give(session, cast, day=today, hour=8 + number % 10, payer_id=contact.id, client_id=cast.otto_id)
+        enrolled(session, contact.id)
+        session.add(Card(contact_id=contact.id, stripe_payment_method=f"pm_{number}", brand="visa", last4="4242",
+                         exp_month=8, exp_year=2034, created_at=MADE_AT))  # fmt: skip
+        if number % 10 == 0:
+            enrolments.hold(session, cast.fay, contact.id, MADE_AT, reason="Asked to wait for payday")
+        if number % 8 == 0:
+            give(session, cast, day=today, hour=7, payer_id=contact.id).released_at = MADE_AT
+
+
+NIGHT = [
+    Row("tonight", "fay", "/invoices/tonight", queries=12, kilobytes=4, stage=busy_night),
+    Row("last night", "fay", "/invoices/last-night", queries=9, kilobytes=3),
+    Row("enrolling in AutoPay", "fay", lambda cast: f"/clients/{cast.cleo_id}/payers/{cast.cleo_payer_id}/autopay/",
+        queries=12, kilobytes=3),
+]  # fmt: skip
+ROWS += NIGHT

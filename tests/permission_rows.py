@@ -272,3 +272,45 @@ ROWS += [*CLIENTS, *CONTACTS, *GROUPS]
 ROWS += [*CLIENT_PACKAGES, *PACKAGE_LINES, *PACKAGES]
 ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
 ROWS += [*BOOKING, *CHANGES, *HOURS, *TYPES]
+
+_CARDS = "/clients/999999/payers/999999/cards"
+_AUTOPAY = "/clients/999999/payers/999999/autopay"
+CARDS = [
+    Row("cards.add", "GET", f"{_CARDS}/add", STAFF),
+    Row("cards.add", "POST", f"{_CARDS}/add", STAFF),
+    Row("cards.back", "GET", f"{_CARDS}/back", STAFF),
+    Row("cards.keep", "POST", f"{_CARDS}/keep", STAFF),
+    *(
+        Row(f"cards.{verb}", method, f"{_CARDS}/999999/{verb}", STAFF)
+        for verb in ("default", "remove")
+        for method in ("GET", "POST")
+    ),
+]
+AUTOPAY = [
+    Row("autopay.enrol", "GET", f"{_AUTOPAY}/", STAFF),
+    Row("autopay.enrol", "POST", f"{_AUTOPAY}/", STAFF),
+    *(
+        Row(f"autopay.{verb}", method, f"{_AUTOPAY}/{word}", STAFF)
+        for verb, word in (("leave_autopay", "leave"), ("hold", "hold"), ("release", "release"))
+        for method in ("GET", "POST")
+    ),
+]
+NIGHTS = [
+    Row("night.tonight", "GET", "/invoices/tonight", NIGHT),
+    Row("night.last_night", "GET", "/invoices/last-night", NIGHT),
+    *(
+        Row(f"night.{verb}", method, f"/invoices/tonight/{path}", NIGHT)
+        for verb, path in (
+            ("hold", "payers/999999/hold"),
+            ("release", "payers/999999/release"),
+            ("bill_again", "sessions/999999/bill-again"),
+            ("do_not_invoice", "sessions/999999/do-not-invoice"),
+            ("link", "sessions/999999/link/999999"),
+            ("ask", "charges/999999/ask"),
+            ("close", "charges/999999/close"),
+        )
+        for method in ("GET", "POST")
+    ),
+]
+WEBHOOKS = [Row("webhooks.stripe", "POST", "/stripe/webhook", EVERYONE)]
+ROWS += [*CARDS, *AUTOPAY, *NIGHTS, *WEBHOOKS]
