@@ -150,6 +150,24 @@ def link(
     session.flush()
 
 
+def take_first(session: Session, who: Actor, invoice_id: int, attendee_id: int, now: datetime) -> None:
+    """Put a booked session on the first line of a package just sold that holds its fee (rulebook 3.2).
+
+    Raises:
+        RefusalError: no line of the package holds its fee, or the session does not fit the package.
+    """
+    fee_id = select(Attendee.fee_id).where(Attendee.id == attendee_id).scalar_subquery()
+    line_id = session.scalar(
+        select(InvoiceLine.id)
+        .where(InvoiceLine.invoice_id == invoice_id, InvoiceLine.fee_id == fee_id, sessions.is_open())
+        .order_by(InvoiceLine.position)
+        .limit(1)
+    )
+    if line_id is None:
+        raise RefusalError("No session of this package has the appointment's fee.", field="package")
+    link(session, who, line_id, attendee_id, now, reason="Sold for this appointment")
+
+
 def unlink(session: Session, who: Actor, line_id: int, now: datetime) -> None:
     """Take the appointment off its package line. It stays in the calendar, unpaid; the line keeps its old date.
 

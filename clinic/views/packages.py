@@ -3,7 +3,8 @@
 from flask import Blueprint, request, url_for
 
 from clinic.billing import offers, packages
-from clinic.forms.packages import PackageForm, SellForm
+from clinic.calendar import linking
+from clinic.forms.packages import PackageForm, SellForm, chosen
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.people import clients
@@ -83,7 +84,7 @@ def choose() -> Answer:
     typed = request.args.get("q", "")
     with reading() as session:
         found = clients.search(session, actor(), typed, limit=FOUND_MAX) if typed.strip() else []
-    package_id = request.args.get("package", type=int)
+    package_id = request.args.get("package", type=chosen)
     return page("packages/choose.html", found=found, typed=typed, package_id=package_id)
 
 
@@ -93,13 +94,15 @@ def sell(client_id: int) -> Answer:
     """Show what may be sold to a client, or sell it: the invoice is issued, or kept as a draft."""
     with reading() as session:
         offer = offers.offer(session, actor(), client_id)
-    form = _sell_form(offer)
-    then = ""
+    form, then = _sell_form(offer), ""
+    attendee_id = request.args.get("attendee", type=chosen)  # sold from this appointment's flyout
     if request.method == "POST" and form.validate():
         try:
             with writing() as session:
                 key = once.claim(session, actor(), form.once.data, now())
                 sold = packages.sell(session, actor(), form.sale(client_id), now(), is_draft=form.draft.data)
+                if attendee_id and not form.draft.data:
+                    linking.take_first(session, actor(), sold.id, attendee_id, now())
                 key.location = then = url_for("invoices.show", invoice_id=sold.id)
         except RefusalError as refusal:
             form.refuse(refusal)
@@ -114,7 +117,7 @@ def _package_form(form: PackageForm) -> PackageForm:
 
 def _sell_form(offer: offers.Offer) -> SellForm:
     start = {
-        "package": request.args.get("package", type=int), "payer": offer.payer_id, "practitioner": offer.practitioner_id,
+        "package": request.args.get("package", type=chosen), "payer": offer.payer_id, "practitioner": offer.practitioner_id,
         "location": offer.location_id,
     }  # fmt: skip
     form = SellForm(request.form) if request.method == "POST" else SellForm(data=start)

@@ -3,8 +3,10 @@
 import pytest
 from sqlalchemy import func, select
 
+from clinic.calendar import booking
 from clinic.models.billing import Invoice, InvoiceLine, Package, PackageClient, PackageSale
 from clinic.practice import once
+from tests.cast import NOW
 from tests.conftest import HTMX
 
 
@@ -98,6 +100,21 @@ def test_selling_issues_the_invoice_and_leads_to_it(as_, rows, cast, package, he
         assert word in page, word
     for client_id in (cast.cleo_id, cast.otto_id):
         assert "Five sessions" in fay.get(f"/clients/{client_id}/packages").text
+
+
+def test_sold_from_an_appointment_that_appointment_takes_the_first_line(as_, rows, write, cast, package):
+    with write() as session:
+        wanted = booking.Wanted(type_id=cast.therapy_id, practitioner_id=cast.pat_id, starts_at=NOW, minutes=50,
+                                client_id=cast.cleo_id, location_id=cast.harbour_id, overrides_warnings=True)  # fmt: skip
+        attendee_id = booking.book(session, cast.fay, wanted, NOW).attendees[0].id
+    address = f"/packages/sell/{cast.cleo_id}?attendee={attendee_id}"
+    refused = as_("fay").post(address, data=_sale(cast, location=cast.mill_id))
+    assert refused.status_code == 422
+    assert "it is for Mill Lane" in refused.text
+    assert as_("fay").post(address, data=_sale(cast)).status_code == 303
+    with rows() as session:
+        assert next(iter(session.scalars(select(InvoiceLine).order_by(InvoiceLine.id)))).session_date == NOW.date()
+        assert session.scalar(select(func.count()).select_from(Invoice)) == 1
 
 
 def test_selling_twice_by_a_double_click_sells_once(as_, rows, cast, package):
