@@ -1,0 +1,174 @@
+"""A real Chromium, and the demo practice as `script/demo` serves it from a fresh copy with an empty home."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parent.parent.parent
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+SWITCHES = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+STARTS_SECONDS_MAX = 300  # a cold package cache on a slow line
+PASSWORD = "clinic-demo-2026"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Be a running `script/demo` and the folder it runs in."""
+
+    folder: Path
+    port: int
+    environment: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        """Return where it is served."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def stripe_url(self) -> str:
+        """Return where the stand-in for Stripe is served."""
+        return f"http://127.0.0.1:{self.port + 1}"
+
+    def flask(self, *words: str, failpoint: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a `flask` command on the demo's database, as its README says."""
+        environment = self.environment | {
+            "DATABASE_URL": "sqlite:///demo.sqlite", "STRIPE_SECRET_KEY": "sk_test_demo", "STRIPE_API_BASE": self.stripe_url,
+            "BASE_URL": self.url,
+        }  # fmt: skip
+        if failpoint:
+            environment["CLINIC_FAILPOINT"] = failpoint
+        command = [".venv/bin/python", "-m", "flask", *words]
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+        )
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        """Read the demo's database past the application."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.folder / 'instance/demo.sqlite'}?mode=ro", uri=True)) as database:
+            return database.execute(query).fetchall()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """Start `script/demo` on a fresh copy of what git would clone, with an empty home, and end it as Ctrl-C does.
+
+    While working on a walk, CLINIC_DEMO=folder:port takes one that runs already.
+    """
+    if "CLINIC_DEMO" in os.environ:
+        running_in, _, port = os.environ["CLINIC_DEMO"].rpartition(":")
+        yield Demo(Path(running_in), int(port), {"PATH": os.environ["PATH"]})
+        return
+    folder, home = tmp_path_factory.mktemp("clone"), tmp_path_factory.mktemp("home")
+    listed = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "PORT": str(_free_pair())}
+    for name in (
+        "PIP_INDEX_URL",
+        "PIP_CONFIG_FILE",
+        "PIP_CERT",
+        "SSL_CERT_FILE",
+        "REQUESTS_CA_BUNDLE",
+        "https_proxy",
+        "http_proxy",
+    ):
+        if name in os.environ:  # how this machine reaches its packages is not the demo's business
+            environment[name] = os.environ[name]
+    said = (folder / "demo.log").open("w")
+    running = subprocess.Popen(["script/demo"], cwd=folder, env=environment, stdout=said, stderr=said, start_new_session=True)
+    served = Demo(folder, int(environment["PORT"]), environment)
+    try:
+        _wait_for(served, running)
+        yield served
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGINT)
+        running.wait(30)
+    assert not _answers(served.url), "Ctrl-C ends all of it"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Start one Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Callable[..., AbstractContextManager[Page]]:
+    """Open a page that complains of whatever goes wrong behind it: `with visit(javascript=False) as page:`."""
+
+    @contextlib.contextmanager
+    def opened(*, javascript: bool = True, width: int = 1440, height: int = 900) -> Iterator[Page]:
+        context = chromium.new_context(
+            java_script_enabled=javascript, viewport={"width": width, "height": height}, accept_downloads=True
+        )
+        context.set_default_timeout(15_000)
+        page, wrong = context.new_page(), []
+        page.on("pageerror", lambda error: wrong.append(f"script error: {error}"))
+        page.on("console", lambda line: wrong.append(line.text) if "Content Security Policy" in line.text else None)
+        page.on("response", lambda answer: wrong.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None)
+        try:
+            yield page
+        finally:
+            context.close()
+        assert wrong == []
+
+    return opened
+
+
+def sign_in(page: Page, demo: Demo, name: str) -> None:
+    """Sign one of the demo's accounts in."""
+    page.goto(f"{demo.url}/sign-in")
+    page.get_by_label("E-mail").fill(f"{name}@demo.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def _free_pair() -> int:
+    for port in range(18_000, 19_000, 2):
+        with contextlib.ExitStack() as opened:
+            try:
+                for each in (port, port + 1):
+                    opened.enter_context(contextlib.closing(socket.socket())).bind(("127.0.0.1", each))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no two free ports")
+
+
+def _wait_for(served: Demo, running: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + STARTS_SECONDS_MAX
+    while not _answers(f"{served.url}/sign-in"):
+        if running.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"script/demo did not come up:\n{(served.folder / 'demo.log').read_text()}")
+        time.sleep(0.3)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
