@@ -27,7 +27,7 @@ class Paper:
     """Render documents. Made once at start and handed to whoever prints: a view or a job."""
 
     def __init__(self, templates: Path, fonts: Path) -> None:
-        self.fonts = fonts
+        self.templates, self.fonts = templates, fonts
         self.environment = Environment(
             loader=FileSystemLoader(templates), autoescape=True, trim_blocks=True, lstrip_blocks=True, auto_reload=False
         )
