@@ -150,11 +150,11 @@ def link(
     session.flush()
 
 
-def take_first(session: Session, who: Actor, invoice_id: int, attendee_id: int, now: datetime) -> None:
+def take_first(session: Session, who: Actor, invoice_id: int, attendee_id: int, now: datetime) -> str | None:
     """Put a booked session on the first line of a package just sold that holds its fee (rulebook 3.2).
 
-    Raises:
-        RefusalError: no line of the package holds its fee, or the session does not fit the package.
+    Returns:
+        Nothing when it was linked, or else why the session cannot use this package.
     """
     fee_id = select(Attendee.fee_id).where(Attendee.id == attendee_id).scalar_subquery()
     line_id = session.scalar(
@@ -164,8 +164,12 @@ def take_first(session: Session, who: Actor, invoice_id: int, attendee_id: int, 
         .limit(1)
     )
     if line_id is None:
-        raise RefusalError("No session of this package has the appointment's fee.", field="package")
-    link(session, who, line_id, attendee_id, now, reason="Sold for this appointment")
+        return "No session of this package has the appointment's fee, so it is not used for it."
+    try:
+        link(session, who, line_id, attendee_id, now, reason="Sold for this appointment")
+    except RefusalError as refusal:
+        return refusal.message
+    return None
 
 
 def unlink(session: Session, who: Actor, line_id: int, now: datetime) -> None:

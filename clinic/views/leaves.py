@@ -77,12 +77,13 @@ def flyout_context(shown: Flyout, window: Window | None) -> dict[str, Any]:
     ids |= {billing.package.invoice_id for billing in shown.billings if billing.package}
     day = day_of(shown.starts_at)
     at = f"{minute // 60:02}:{minute % 60:02}"
+    place = shown.one.attendee_id if shown.one else None  # a package sold from here is used for this place
     urls = {
         "client": _known("clients.overview", client_id=shown.client_id),
         "book": url_for("booking.book", practitioner_id=shown.practitioner_id, day=day, at=at),
         "invoice": _known("invoices.create_from_item", item_id=shown.item_id),
         "invoices": {each: _known("invoices.show", invoice_id=each) for each in ids},
-        "sell": _known("packages.sell", client_id=shown.client_id) if shown.may_sell else None,
+        "sell": _known("packages.sell", client_id=shown.client_id, attendee=place) if shown.may_sell else None,
     }
     return {
         "flyout": shown,

@@ -94,7 +94,7 @@ def sell(client_id: int) -> Answer:
     """Show what may be sold to a client, or sell it: the invoice is issued, or kept as a draft."""
     with reading() as session:
         offer = offers.offer(session, actor(), client_id)
-    form, then = _sell_form(offer), ""
+    form, then, missed = _sell_form(offer), "", None
     attendee_id = request.args.get("attendee", type=chosen)  # sold from this appointment's flyout
     if request.method == "POST" and form.validate():
         try:
@@ -102,8 +102,10 @@ def sell(client_id: int) -> Answer:
                 key = once.claim(session, actor(), form.once.data, now())
                 sold = packages.sell(session, actor(), form.sale(client_id), now(), is_draft=form.draft.data)
                 if attendee_id and not form.draft.data:
-                    linking.take_first(session, actor(), sold.id, attendee_id, now())
+                    missed = linking.take_first(session, actor(), sold.id, attendee_id, now())
                 key.location = then = url_for("invoices.show", invoice_id=sold.id)
+            if missed:
+                say(missed)
         except RefusalError as refusal:
             form.refuse(refusal)
     return page("packages/sell.html", form=form, then=then, offer=offer)
