@@ -54,9 +54,9 @@ class ChoiceField(SelectField):
         super().__init__(label, coerce=coerce, choices=[], validate_choice=False, **kwargs)
 
     def offer(self, options: Sequence[Option], chosen: object) -> None:
-        """Show these options; when nothing was posted, this one is chosen."""
+        """Show these options; when nothing was posted or known, this one is chosen."""
         self.choices = [SelectChoice(option.value, option.label) for option in options]
-        if not self.raw_data:
+        if not self.raw_data and self.data is None:
             self.data = chosen
 
     @property

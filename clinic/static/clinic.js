@@ -20,7 +20,7 @@
     const leaf = one(".leaf", place);
     const hidden = () => {
       const { top, bottom } = leaf.getBoundingClientRect();
-      return Math.max(0, 48 - top) + Math.max(0, bottom - innerHeight + 32);
+      return Math.max(0, 48 - top) * (top + scrollY < 48 ? 99 : 1) + Math.max(0, bottom - innerHeight + 32);
     };
     const before = hidden();
     if (before) place.classList.toggle("up");
@@ -103,7 +103,7 @@
     const held = float();
     if (!held) return opener && !opener.isConnected && back();
     if (held.matches(".place")) inSight(held);
-    if (!held.dataset.here || !held.contains(document.activeElement)) focusIn(held);
+    if (!held.contains(document.activeElement) || one("[aria-invalid=true]", held)) focusIn(held);
     held.dataset.here = "1";
   });
   on("click", (event) => {
