@@ -77,7 +77,7 @@ def flyout_context(shown: Flyout, window: Window | None) -> dict[str, Any]:
     ids |= {billing.package.invoice_id for billing in shown.billings if billing.package}
     day = day_of(shown.starts_at)
     at = f"{minute // 60:02}:{minute % 60:02}"
-    place = shown.one.attendee_id if shown.one else None  # a package sold from here is used for this place
+    place = shown.one.attendee_id if shown.one else ""  # a package sold from here is used for this place
     urls = {
         "client": _known("clients.overview", client_id=shown.client_id),
         "book": url_for("booking.book", practitioner_id=shown.practitioner_id, day=day, at=at),
