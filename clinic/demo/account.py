@@ -64,9 +64,10 @@ class Books:
 
     def _bill_by_hand(self, session: Session, at: datetime) -> None:
         by_pair: dict[tuple[int, int], list[int]] = {}
-        for one in work.uninvoiced(session, self.world.desk, at):
-            if not one.is_silent:
-                by_pair.setdefault((one.payer_id, one.client_id), []).append(one.share_id)
+        for client_id in self.world.client_ids:
+            for one in work.uninvoiced(session, self.world.desk, at, client_id=client_id):
+                if not one.is_silent:
+                    by_pair.setdefault((one.payer_id, one.client_id), []).append(one.share_id)
         for (payer_id, client_id), share_ids in by_pair.items():
             invoice = invoices.draft(session, self.world.desk, payer_id=payer_id, client_id=client_id, now=at)
             for share_id in share_ids:

@@ -41,5 +41,6 @@ class DayConverter(BaseConverter):
 
 def register(app: Flask) -> None:
     """Replace Flask's `int` and add `day`."""
+    app.url_map.strict_slashes = False  # a slash more or less is the same page
     app.url_map.converters["int"] = IdConverter
     app.url_map.converters["day"] = DayConverter

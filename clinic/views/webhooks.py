@@ -13,7 +13,7 @@ from clinic.views.headers import config
 bp = Blueprint("webhooks", __name__)
 
 
-@bp.post("/stripe/webhook")
+@bp.post("/webhooks/stripe")
 @public
 @csrf.exempt  # type: ignore[untyped-decorator]  # a signed body is its own proof
 def stripe() -> Answer:

@@ -254,8 +254,8 @@ def test_the_processor_tells_of_a_kept_card_before_anyone_returns(client, as_, r
     back = on_the_hosted_page(sent.headers["Location"])
     session_id = urllib.parse.parse_qs(urllib.parse.urlsplit(back).query)["session_id"][0]
     body, headers = signed(event("checkout.session.completed", session_id))
-    assert client.post("/stripe/webhook", data=body, headers=headers).data == b"Done."
-    assert client.post("/stripe/webhook", data=body, headers=headers).data == b"Done before."
+    assert client.post("/webhooks/stripe", data=body, headers=headers).data == b"Done."
+    assert client.post("/webhooks/stripe", data=body, headers=headers).data == b"Done before."
     with rows() as session:
         assert [card.last4 for card in cards.kept(session, cast.cleo_payer_id, NOW)] == ["4242"]
 
@@ -275,7 +275,7 @@ def test_a_charge_whose_answer_was_lost_is_posted_when_the_processor_tells_it(cl
     [charge] = paid_charges(stand_in)
     body, headers = signed(event("payment_intent.succeeded", charge["payment_intent"]))
     for _ in range(2):
-        assert client.post("/stripe/webhook", data=body, headers=headers).status_code == 200
+        assert client.post("/webhooks/stripe", data=body, headers=headers).status_code == 200
     with rows() as session:
         assert attempts_of(session, cast.cleo_payer_id)[0].status is ChargeStatus.SUCCEEDED
         assert ledger.payer_balance_cents(session, cast.cleo_payer_id) == 0
@@ -283,10 +283,10 @@ def test_a_charge_whose_answer_was_lost_is_posted_when_the_processor_tells_it(cl
 
 def test_a_forged_event_is_refused_and_an_unknown_one_is_taken_note_of(client, rows, cast):
     body, headers = signed(event("payment_intent.succeeded", "pi_1"), secret="whsec_of_somebody_else")
-    assert client.post("/stripe/webhook", data=body, headers=headers).status_code == 400
-    assert client.post("/stripe/webhook", data=b"{}").status_code == 400
+    assert client.post("/webhooks/stripe", data=body, headers=headers).status_code == 400
+    assert client.post("/webhooks/stripe", data=b"{}").status_code == 400
     body, headers = signed(event("customer.created", "cus_1", "evt_2"))
-    assert client.post("/stripe/webhook", data=body, headers=headers).status_code == 200
+    assert client.post("/webhooks/stripe", data=body, headers=headers).status_code == 200
     with rows() as session:
         assert session.get(WebhookEvent, "evt_1") is None
         assert session.get(WebhookEvent, "evt_2") is not None
@@ -294,7 +294,7 @@ def test_a_forged_event_is_refused_and_an_unknown_one_is_taken_note_of(client, r
 
 def test_an_event_cannot_be_taken_in_while_the_processor_does_not_answer(client, rows, cast, stand_in):
     body, headers = signed(event("payment_intent.succeeded", "pi_nothing"))
-    assert client.post("/stripe/webhook", data=body, headers=headers).status_code == 503
+    assert client.post("/webhooks/stripe", data=body, headers=headers).status_code == 503
     with rows() as session:
         assert session.get(WebhookEvent, "evt_1") is None
 
@@ -332,4 +332,4 @@ class TestWithoutAKey:
         refused = fay.post(f"/clients/{cast.cleo_id}/payers/{cast.cleo_payer_id}/cards/add")
         assert refused.status_code == 422
         assert "STRIPE_SECRET_KEY" in text_of(refused)
-        assert client.post("/stripe/webhook", data=b"{}").status_code == 404
+        assert client.post("/webhooks/stripe", data=b"{}").status_code == 404
