@@ -312,5 +312,5 @@ NIGHTS = [
         for method in ("GET", "POST")
     ),
 ]
-WEBHOOKS = [Row("webhooks.stripe", "POST", "/stripe/webhook", EVERYONE)]
+WEBHOOKS = [Row("webhooks.stripe", "POST", "/webhooks/stripe", EVERYONE)]
 ROWS += [*CARDS, *AUTOPAY, *NIGHTS, *WEBHOOKS]
