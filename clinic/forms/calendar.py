@@ -154,7 +154,7 @@ class BookingForm(OnceForm):
     def is_stale(self) -> bool:
         """Say whether the fields that stood in the form are those of another type than the one chosen."""
         posted = (self.shown.raw_data or [""])[0]
-        return bool(posted) and posted != str(self.type.data)
+        return bool(posted and self.type.raw_data) and posted != str(self.type.data)
 
     def wanted(self, offer: Offer, place: Place, timezone: str) -> Wanted:
         """Return the wish, for the rules to judge.
