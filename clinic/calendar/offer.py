@@ -67,16 +67,17 @@ class Offer:
     price_cents: int
     fee_id: int | None
     fees: tuple[Option, ...]
-    modes: tuple[Option, ...]
-    locations: tuple[Option, ...]
     location_id: int | None
-    rooms: tuple[Option, ...]
     person: Match | None
     matches: tuple[Match, ...]  # several fit what was typed
     payers: tuple[Option, ...]
     payer_id: int | None
-    package: Candidate | None
-    near_miss: str | None
+    # Only an appointment has these.
+    modes: tuple[Option, ...] = ()
+    locations: tuple[Option, ...] = ()
+    rooms: tuple[Option, ...] = ()
+    package: Candidate | None = None
+    near_miss: str | None = None
 
     @property
     def is_appointment(self) -> bool:
@@ -108,17 +109,14 @@ def offer(
     kept: Kept | None = None,
     kept_type: int | None = None,
 ) -> Offer:
-    """Return what may be chosen, and what is chosen by itself.
-
-    Args:
-        kept: what an edited booking has; its practitioner and type stay, and no package is looked for.
+    """Return what may be chosen, and what is chosen by itself; of a booking that is edited, practitioner and type stay.
 
     Raises:
         NotFoundError: the practitioner is not theirs, or nobody may be booked.
     """
     practitioners = practitioners_for(session, who) if kept is None else []
     practitioner = _practitioner(session, who, sketch, practitioners)
-    bookable: list[AppointmentType] = []
+    bookable = []
     if kept is None:
         bookable = types.bookable_types(session, who, practitioner.id, with_activities=with_activities)
     chosen = _chosen_type(session, sketch, bookable, kept_type)
@@ -128,7 +126,6 @@ def offer(
     person, matches = (None, []) if chosen is None else _person(session, who, sketch, kept)
     kind = chosen.kind if chosen else ItemKind.EVENT
     location_id = sketch.location_id or (kept.location_id if kept else None) or practitioner.location_id
-    fee_id = sketch.fee_id or price.fee_id
     payers, payer_id, billed_id = _payers(session, person, kind)
     found = Offer(
         practitioner_id=practitioner.id,
@@ -142,18 +139,13 @@ def offer(
         is_minutes_locked=chosen is not None and not chosen.is_duration_flexible,
         is_rate_locked=chosen is not None and not chosen.is_rate_flexible,
         price_cents=price.cents,
-        fee_id=fee_id,
+        fee_id=sketch.fee_id or price.fee_id,
         fees=_fees(session, chosen, minutes, price, schedule) if chosen else (),
-        modes=tuple(Option(mode.value, MODE_WORDS[mode]) for mode in types.modes_of(chosen)) if chosen else (),
-        locations=(),
         location_id=location_id,
-        rooms=(),
         person=person,
         matches=tuple(matches),
         payers=payers,
         payer_id=payer_id,
-        package=None,
-        near_miss=None,
     )
     if chosen is None or kind is not ItemKind.APPOINTMENT:
         return found
@@ -190,7 +182,8 @@ def _with_place(session: Session, sketch: Sketch, found: Offer, chosen: Appointm
             session, client_id=billed_id, fee_id=found.fee_id, practitioner_id=found.practitioner_id,
             location_id=found.location_id, starts_at=sketch.starts_at,
         )  # fmt: skip
-    return replace(found, locations=locations, rooms=rooms, package=package, near_miss=near_miss)
+    modes = tuple(Option(mode.value, MODE_WORDS[mode]) for mode in types.modes_of(chosen))
+    return replace(found, modes=modes, locations=locations, rooms=rooms, package=package, near_miss=near_miss)
 
 
 def _practitioner(session: Session, who: Actor, sketch: Sketch, practitioners: list[Practitioner]) -> Practitioner:
