@@ -143,7 +143,7 @@ class BookingForm(OnceForm):
             self.who.data = ""
         else:
             self.searched.data = self.person.data
-        if self.minutes.data is None and not self.minutes.errors:
+        if self.minutes.data is None and not self.minutes.process_errors:
             self.minutes.data, self.minutes.raw_data = offer.minutes, None
         # A payer of the person before is not one of this person.
         if refits and not self.bill_to.shown:

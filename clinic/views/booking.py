@@ -125,7 +125,7 @@ def _filled(place: Place, *, refits: bool = False) -> tuple[BookingForm, Offer]:
 
 def _asked(place: Place) -> dict[str, Any]:
     hour, _, minute = request.args.get("at", "").partition(":")
-    is_time = hour.isascii() and hour.isdigit() and minute.isascii() and minute.isdigit()
+    is_time = all(part.isascii() and part.isdigit() and len(part) <= 2 for part in (hour, minute))
     starts = time(int(hour), int(minute)) if is_time and int(hour) < 24 and int(minute) < 60 else USUAL_START
     client_id = id_or_none(request.args.get("client"))
     return {

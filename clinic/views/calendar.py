@@ -157,7 +157,10 @@ def _asked(view: str, args: Any) -> Asked:
 
 
 def _beside(day: date) -> Asked:
-    there = urlsplit(htmx_request.htmx.current_url or "") if htmx_request.htmx else urlsplit("")
+    try:
+        there = urlsplit((htmx_request.htmx.current_url or "") if htmx_request.htmx else "")
+    except ValueError:  # no browser stands there
+        abort(400)
     view = there.path.rpartition("/")[2]
     args = {key: values[0] for key, values in parse_qs(there.query).items() if key != "day"}
     return _asked(view if view in STEPS else "week", args | {"day": day.isoformat()})

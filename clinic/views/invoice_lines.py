@@ -105,7 +105,7 @@ def edit(invoice_id: int, line_id: int) -> Answer:
 def remove(invoice_id: int, line_id: int) -> Answer:
     """Take a line off the draft."""
     if request.method == "GET":
-        return show(invoice_id)
+        return edit(invoice_id, line_id)
     with writing() as session:
         invoices.remove_line(session, invoices.invoice_for(session, actor(), invoice_id), line_id)
     return show_lines(invoice_id)

@@ -41,7 +41,7 @@ def spot(window: Window, minute: int, minutes: int) -> Spot:
 def asked_window() -> Window | None:
     """Return the hours of the grid that asks for a leaf (`h` in the address), or None for a plain browser."""
     typed = request.args.get("h", "")
-    if not is_piece() or not typed.isascii() or not typed.isdigit() or int(typed[:3]) >= LAST_HOUR:
+    if not is_piece() or not typed.isascii() or not typed.isdigit() or len(typed) > 2 or int(typed) >= LAST_HOUR:
         return None
     return Window(int(typed), max(int(typed) + 10, 18) if int(typed) < 14 else LAST_HOUR)
 
