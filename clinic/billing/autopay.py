@@ -18,6 +18,7 @@ from clinic.practice import settings
 from clinic.practice.permissions import CLOCK
 
 OWES_NOTHING = "Owes nothing"
+TRIED = "Charged or tried already this night"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class _Facts:
     card: Card | None
     sums: PayerSums
     is_unanswered: bool
+    is_tried: bool
 
 
 def coming_night(now: datetime, timezone: str) -> date:
@@ -78,9 +80,7 @@ def start_attempt(session: Session, payer_id: int, now: datetime) -> ChargeAttem
     night = clock.local_date(now, practice.timezone)
     if not in_window(now, practice.timezone, night):
         return None
-    if session.scalar(_tried(night).where(ChargeAttempt.contact_id == payer_id)) is not None:
-        return None
-    facts = _facts(session, payer_id=payer_id)
+    facts = _facts(session, night, payer_id=payer_id)
     if not facts or _hindrance(facts[0], practice):
         return None
     payments.apply_credit(session, CLOCK, payer_id=payer_id, now=now)
@@ -100,15 +100,18 @@ def start_attempt(session: Session, payer_id: int, now: datetime) -> ChargeAttem
     )
 
 
-def outlook(session: Session, *, expected_cents: Mapping[int, int] | None = None, payer_id: int | None = None) -> list[Outlook]:
-    """Say what the coming night would do for every enrolled payer, by name; in a fixed number of queries.
+def outlook(
+    session: Session, night: date, *, expected_cents: Mapping[int, int] | None = None, payer_id: int | None = None
+) -> list[Outlook]:
+    """Say what that night would still do for every enrolled payer, by name; in a fixed number of queries.
 
     Args:
         expected_cents: what the end of the day will invoice each payer before the cards are charged.
     """
     practice = settings.practice(session)
     expected = expected_cents or {}
-    return [_outlook(facts, practice, expected.get(facts.payer.id, 0)) for facts in _facts(session, payer_id=payer_id)]
+    found = _facts(session, night, payer_id=payer_id)
+    return [_outlook(facts, practice, expected.get(facts.payer.id, 0)) for facts in found]
 
 
 def would_charge_cents(sums: PayerSums) -> int:
@@ -137,6 +140,8 @@ def _hindrance(facts: _Facts, practice: Practice) -> str:
         return "AutoPay is off since a backup was restored"
     if facts.enrolment.held_at is not None:
         return facts.enrolment.held_reason or "On hold"
+    if facts.is_tried:
+        return TRIED
     if facts.is_unanswered:
         return "An earlier charge has not been answered yet"
     if facts.card is None or facts.payer.stripe_customer is None:
@@ -156,9 +161,9 @@ def _tried(night: date) -> Select[int]:
     )
 
 
-def _facts(session: Session, *, payer_id: int | None) -> list[_Facts]:
+def _facts(session: Session, night: date, *, payer_id: int | None) -> list[_Facts]:
     chosen = (
-        select(AutoPayEnrolment, Contact, Card, ChargeAttempt.id)
+        select(AutoPayEnrolment, Contact, Card, ChargeAttempt.id, Contact.id.in_(_tried(night)))
         .join(Contact, Contact.id == AutoPayEnrolment.contact_id)
         .outerjoin(Card, and_(Card.contact_id == Contact.id, Card.is_default, Card.removed_at.is_(None)))
         .outerjoin(ChargeAttempt, and_(ChargeAttempt.contact_id == Contact.id, ChargeAttempt.status.in_(charges.UNRESOLVED)))
@@ -168,10 +173,17 @@ def _facts(session: Session, *, payer_id: int | None) -> list[_Facts]:
     if payer_id is not None:
         chosen = chosen.where(Contact.id == payer_id)
     found = session.execute(chosen).all()
-    sums = _sums(session, [payer.id for _, payer, _, _ in found])
+    sums = _sums(session, [payer.id for _, payer, *_ in found])
     return [
-        _Facts(enrolment=enrolment, payer=payer, card=card, sums=sums[payer.id], is_unanswered=attempt_id is not None)
-        for enrolment, payer, card, attempt_id in found
+        _Facts(
+            enrolment=enrolment,
+            payer=payer,
+            card=card,
+            sums=sums[payer.id],
+            is_unanswered=attempt_id is not None,
+            is_tried=bool(is_tried),
+        )
+        for enrolment, payer, card, attempt_id, is_tried in found
     ]
 
 

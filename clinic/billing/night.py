@@ -7,7 +7,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import autopay, daily, leftovers
-from clinic.billing.autopay import OWES_NOTHING, Outlook
+from clinic.billing.autopay import OWES_NOTHING, TRIED, Outlook
 from clinic.billing.charges import WINDOW_HOURS
 from clinic.billing.daily import Planned
 from clinic.billing.leftovers import Left
@@ -67,9 +67,10 @@ class Tonight:
         return sum(each.charge_cents for each in self.held)
 
     @property
-    def charged_ids(self) -> frozenset[int]:
-        """Return the payers whose card is charged."""
-        return frozenset(each.payer_id for each in self.charged)
+    def afterwards(self) -> dict[int, str]:
+        """Return what becomes of the balance of each payer in AutoPay; the others are not in it."""
+        told = {each.payer_id: "Skipped" for each in self.skipped} | {each.payer_id: "On hold" for each in self.held}
+        return told | {each.payer_id: "Then charged" for each in self.charged}
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def tonight(session: Session, now: datetime) -> Tonight:
     expected: dict[int, int] = {}
     for each in survey.planned:
         expected[each.payer_id] = expected.get(each.payer_id, 0) + each.total_cents
-    outlooks = autopay.outlook(session, expected_cents=expected)
+    outlooks = autopay.outlook(session, night, expected_cents=expected)
     return Tonight(
         day=night - timedelta(days=1),
         night=night,
@@ -172,7 +173,7 @@ def tonight(session: Session, now: datetime) -> Tonight:
         planned=survey.planned,
         charged=tuple(each for each in outlooks if each.is_charged),
         held=tuple(each for each in outlooks if each.is_held),
-        skipped=tuple(each for each in outlooks if each.skipped_for not in ("", OWES_NOTHING) and not each.is_held),
+        skipped=tuple(each for each in outlooks if each.skipped_for not in ("", OWES_NOTHING, TRIED) and not each.is_held),
         owing_nothing_count=sum(each.skipped_for == OWES_NOTHING for each in outlooks),
         left=tuple(leftovers.all_of(session, survey, now)),
     )

@@ -4,7 +4,7 @@ import socket
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from clinic.billing.charges import WINDOW_HOURS
@@ -14,6 +14,7 @@ from clinic.jobs.runs import Clock, Report
 from clinic.kernel import clock
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import NotFoundError
+from clinic.models.billing import AutoPayEnrolment
 from clinic.models.practice import Heartbeat, JobRun, JobStatus
 from clinic.practice import settings
 
@@ -65,6 +66,9 @@ def due(session: Session, now: datetime) -> Due:
     is_open = there.hour < WINDOW_HOURS
     gone = [day for day in [*days, today] if not (day == today and is_open)]
     has_run_before = session.scalar(select(JobRun.id).limit(1)) is not None
+    first_enrolled_at = session.scalar(
+        select(func.min(AutoPayEnrolment.enrolled_at)).where(AutoPayEnrolment.ended_at.is_(None))
+    )
     return Due(
         days=tuple(day for day in days if status.get((end_of_day.JOB, day)) is not JobStatus.DONE),
         night=today if is_open and status.get((autopay.JOB, today)) in (None, JobStatus.RUNNING) else None,
@@ -72,9 +76,10 @@ def due(session: Session, now: datetime) -> Due:
             day
             for day in gone
             if status.get((autopay.JOB, day)) in (None, JobStatus.RUNNING)
-            # On its very first tick a new installation has missed nothing.
+            # On its very first tick a new installation has missed nothing, and a night with nobody to charge neither.
             and has_run_before
-            and practice.created_at <= clock.day_start(day, practice.timezone)
+            and first_enrolled_at is not None
+            and first_enrolled_at <= clock.day_start(day, practice.timezone)
         ),
     )
 

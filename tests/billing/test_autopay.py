@@ -34,7 +34,7 @@ def ready(session, cast, stand_in):
 
 
 def reason(session, payer_id):
-    [told] = autopay.outlook(session, payer_id=payer_id)
+    [told] = autopay.outlook(session, NIGHT_DATE, payer_id=payer_id)
     return told.skipped_for
 
 
@@ -53,7 +53,7 @@ def test_the_whole_balance_is_charged_once_a_night(ready, cast):
 def test_credit_is_put_on_invoices_first(ready, cast):
     payments.record(ready, CLOCK, payer_id=cast.cleo_payer_id, method=Method.CASH, amount_cents=4_000, now=NIGHT)
     owes(ready, cast)
-    [told] = autopay.outlook(ready)
+    [told] = autopay.outlook(ready, NIGHT_DATE)
     assert (told.balance_cents, told.credit_cents, told.charge_cents) == (15_000, 4_000, 11_000)
     assert autopay.start_attempt(ready, cast.cleo_payer_id, NIGHT).amount_cents == 11_000
     assert ledger.unallocated_cents(ready, cast.cleo_payer_id) == 0
@@ -125,7 +125,9 @@ def test_a_charge_without_an_answer_keeps_the_next_night_from_charging(ready, ca
     owes(ready, cast)
     autopay.start_attempt(ready, cast.cleo_payer_id, NIGHT).status = ChargeStatus.UNKNOWN
     ready.flush()
-    assert reason(ready, cast.cleo_payer_id) == "An earlier charge has not been answered yet"
+    assert reason(ready, cast.cleo_payer_id) == "Charged or tried already this night"
+    [told] = autopay.outlook(ready, NIGHT_DATE + timedelta(days=1))
+    assert told.skipped_for == "An earlier charge has not been answered yet"
     assert autopay.start_attempt(ready, cast.cleo_payer_id, NIGHT + timedelta(days=1)) is None
 
 

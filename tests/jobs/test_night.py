@@ -136,6 +136,10 @@ def test_a_new_installation_has_missed_no_window(rows, write, cast):
     with write() as session:
         ran(session, DAY)
     with rows() as session:
+        assert ticking.due(session, NOON).missed == ()  # nobody was to be charged
+    with write() as session:
+        enrolled(session, cast.cleo_payer_id)
+    with rows() as session:
         assert ticking.due(session, NOON).missed[-1] == date(2026, 11, 19)
 
 
