@@ -145,7 +145,7 @@ def download(invoice_id: int) -> Answer:
 def create_from_item(item_id: int) -> Answer:
     """Issue the invoice of a session at once, and go to it: to its payment panel when `then` is "pay"."""
     if request.method == "GET":
-        return redirect(known("calendar.home") or url_for(".index"))
+        return redirect(url_for("booking.item", item_id=item_id))
     form = ConfirmForm(request.form)
     with writing() as session:
         key = once.claim(session, actor(), form.once.data, now())
