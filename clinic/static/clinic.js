@@ -142,7 +142,6 @@
     event.preventDefault();
     next.focus();
   });
-
   if (one("[data-print]")) addEventListener("load", () => print());
   modal();
   if (float()) focusIn(float());
