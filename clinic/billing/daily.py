@@ -128,13 +128,22 @@ def bill(session: Session, planned: Planned, now: datetime) -> Invoice | None:
         Item.starts_at >= starts_at,
         Item.starts_at < ends_at,
     )
-    found = [share for share, _ in _load(session, beside)]
+    loaded = _load(session, beside)  # kept, so that what follows finds the payers in the session
+    found = [share for share, _ in loaded]
     kept, _ = _without_typed(found, typed_lines(session, found, practice), practice)
     shares = [share for share in kept if share.id in wanted and share.payer_id == planned.payer_id]
     if not shares:
         return None
+    first_item = shares[0].attendee.item
     invoice = invoices.draft(
-        session, CLOCK, payer_id=planned.payer_id, client_id=planned.client_id, now=now, source=InvoiceSource.DAILY
+        session,
+        CLOCK,
+        payer_id=planned.payer_id,
+        client_id=planned.client_id,
+        now=now,
+        source=InvoiceSource.DAILY,
+        practitioner_id=first_item.practitioner_id,
+        location_id=first_item.location_id,
     )
     for share in shares:
         line = invoices.add_share(session, invoice, share.id)
@@ -182,7 +191,7 @@ def _load(session: Session, chosen: Select[Share]) -> list[tuple[Share, Contact]
     people = joinedload(Share.attendee)
     options = people.options(joinedload(Attendee.client), joinedload(Attendee.item).joinedload(Item.type))
     found = session.execute(chosen.add_columns(Contact).options(options).order_by(Item.starts_at, Share.id))
-    return list(found.tuples())
+    return [(share, payer) for share, payer in found]
 
 
 def _is_due(share: Share, practice: Practice, day: date, seen: set[date], failed: set[int]) -> bool:

@@ -1,0 +1,142 @@
+"""End of day for 1,000 appointments, against the raw driver writing the same rows with as many commits in the same run."""
+
+import argparse
+import sqlite3
+import sys
+import tempfile
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from clinic import create_app  # noqa: E402
+from clinic.config import Config  # noqa: E402
+from clinic.jobs import end_of_day  # noqa: E402
+from clinic.jobs.runs import Report  # noqa: E402
+from clinic.kernel import clock  # noqa: E402
+from clinic.kernel.database import db, writing  # noqa: E402
+from clinic.models import guards  # noqa: E402
+from clinic.models.billing import Share  # noqa: E402
+from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind  # noqa: E402
+from clinic.models.people import Client, Contact  # noqa: E402
+from clinic.models.practice import InvoiceCreation, Location, Practice, Practitioner  # noqa: E402
+
+DAY = date(2026, 11, 18)
+NOON = datetime(2026, 11, 18, 17, tzinfo=UTC)
+NIGHT = datetime(2026, 11, 19, 5, 30, tzinfo=UTC)
+WRITTEN = ("invoices", "invoice_lines", "ledger_transactions", "postings", "audit_entries")
+
+
+def main() -> None:
+    """Fill a practice, run its end of day, write the same rows by hand, and print the ratio."""
+    reader = argparse.ArgumentParser()
+    reader.add_argument("--count", type=int, default=1_000)
+    count = reader.parse_args().count
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bench.sqlite"
+        app = create_app(Config(DATABASE_URL=f"sqlite:///{path}", SECRET_KEY="bench"), instance_path=folder)
+        with app.app_context():
+            with db.engine.begin() as connection:
+                db.metadata.create_all(connection)
+                guards.install(connection)
+            fill(count)
+            began = time.perf_counter()
+            report = end_of_day.run(DAY, clock.starting_at(NIGHT))
+            taken = time.perf_counter() - began
+            db.engine.dispose()
+        assert report == Report(done=count, failed=0), report
+        raw, rows = by_hand(path, Path(folder) / "raw.sqlite", commits=count)
+    print(f"end of day, {count} appointments, {count} invoices: {taken:.2f} s, {count / taken:.0f} a second")
+    print(f"the same {rows} rows by the raw driver, {count} commits: {raw:.2f} s")
+    print(f"ratio: {taken / raw:.1f}")
+
+
+def fill(count: int) -> None:
+    """Make a practice with daily invoices and that many sessions on one day, each of a client of their own."""
+    with writing() as session:
+        session.add(
+            Practice(
+                id=1,
+                name="Bench",
+                timezone="America/New_York",
+                currency="USD",
+                locale="en-US",
+                created_at=NOON - timedelta(days=90),
+                invoice_creation=InvoiceCreation.DAILY,
+                daily_from_date=DAY,
+            )
+        )
+        place, who = Location(name="Here"), Practitioner(name="Pat")
+        kind = AppointmentType(name="Session", kind=ItemKind.APPOINTMENT, colour=1, duration_minutes=50, rate_cents=15_000)
+        session.add_all([place, who, kind])
+        session.flush()
+        for number in range(count):
+            contact = Contact(name=f"Client {number}", created_at=NOON)
+            session.add(contact)
+            session.flush()
+            client = Client(
+                contact_id=contact.id,
+                first_name="Client",
+                last_name=str(number),
+                sort_name=f"{number:05}",
+                default_payer_id=contact.id,
+                created_at=NOON,
+            )
+            item = Item(
+                kind=ItemKind.APPOINTMENT,
+                type_id=kind.id,
+                practitioner_id=who.id,
+                location_id=place.id,
+                starts_at=NOON,
+                ends_at=NOON + timedelta(minutes=50),
+                created_at=NOON,
+                changed_at=NOON,
+                is_busy=False,
+                is_blocking=False,
+            )
+            session.add_all([client, item])
+            session.flush()
+            attendee = Attendee(
+                item_id=item.id,
+                client_id=client.id,
+                status_at=NOON,
+                fee_cents=15_000,
+                fee_description="Session",
+                billing_changed_at=NOON,
+            )
+            session.add(attendee)
+            session.flush()
+            session.add(Share(attendee_id=attendee.id, payer_id=contact.id, amount_cents=15_000))
+
+
+def by_hand(path: Path, copy: Path, *, commits: int) -> tuple[float, int]:
+    """Write what the run wrote into empty tables of the same shape, one invoice a commit; return seconds and rows."""
+    source = sqlite3.connect(path)
+    target = sqlite3.connect(copy, isolation_level=None)
+    target.execute("PRAGMA journal_mode=WAL")
+    target.execute("PRAGMA synchronous=FULL")
+    for (statement,) in source.execute("SELECT sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL"):
+        target.execute(statement)
+    rows: list[tuple[str, list[Any]]] = []
+    for table in WRITTEN:
+        found = source.execute(f"SELECT * FROM {table} ORDER BY id").fetchall()
+        rows.append((f"INSERT INTO {table} VALUES ({','.join('?' * len(found[0]))})", found))
+    began = time.perf_counter()
+    for at in range(commits):
+        target.execute("BEGIN IMMEDIATE")
+        for statement, found in rows:
+            each = len(found) // commits
+            target.executemany(statement, found[at * each : (at + 1) * each])
+        target.execute("COMMIT")
+    taken = time.perf_counter() - began
+    total = sum(len(found) for _, found in rows)
+    source.close()
+    target.close()
+    return taken, total
+
+
+if __name__ == "__main__":
+    main()
