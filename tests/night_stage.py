@@ -13,19 +13,9 @@ from clinic.billing import cards, enrolments
 from clinic.billing.stripe_gateway import CardFacts, StripeGateway
 from clinic.demo.stripe_server import StandIn
 from clinic.kernel import clock
-from clinic.models.billing import (
-    Account,
-    ChargeAttempt,
-    Invoice,
-    InvoiceLine,
-    InvoiceSource,
-    LedgerTransaction,
-    MoneyEvent,
-    Payment,
-    Posting,
-    Share,
-)
+from clinic.models.billing import Invoice, InvoiceLine, InvoiceSource, Share
 from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind, Mode, Status
+from clinic.models.money import Account, ChargeAttempt, LedgerTransaction, MoneyEvent, Payment, Posting
 from clinic.models.practice import InvoiceCreation, JobRun, JobStatus
 from clinic.practice import settings
 from clinic.practice.permissions import CLOCK

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from clinic.billing import autopay, cards, ledger
 from clinic.billing.cards import KeptCard
 from clinic.billing.ledger import PayerSums
-from clinic.models.billing import AutoPayEnrolment, Invoice
+from clinic.models.billing import Invoice
+from clinic.models.money import AutoPayEnrolment
 from clinic.models.people import Client, Contact
 
 OPEN_MAX = 50

@@ -11,7 +11,7 @@ from clinic.billing import charges, ledger, payments
 from clinic.billing.charges import WINDOW_HOURS, in_window
 from clinic.billing.ledger import PayerSums
 from clinic.kernel import clock
-from clinic.models.billing import AutoPayEnrolment, Card, ChargeAttempt, ChargePurpose
+from clinic.models.money import AutoPayEnrolment, Card, ChargeAttempt, ChargePurpose
 from clinic.models.people import Contact
 from clinic.models.practice import Practice
 from clinic.practice import settings

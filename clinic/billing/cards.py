@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from clinic.billing.stripe_gateway import CardFacts
 from clinic.kernel.errors import NotFoundError, RefusalError
-from clinic.models.billing import Card, Invoice
+from clinic.models.billing import Invoice
+from clinic.models.money import Card
 from clinic.models.people import Client, ClientContact, Contact
 from clinic.people import clients
 from clinic.practice import audit, settings

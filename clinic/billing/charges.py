@@ -13,7 +13,7 @@ from clinic.billing import cards, enrolments, invoices, ledger, payments
 from clinic.billing.stripe_gateway import Charge, Gateway, GatewayError, Outcome, Verdict
 from clinic.kernel import clock, failpoints
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
-from clinic.models.billing import Card, ChargeAttempt, ChargePurpose, ChargeStatus, Method
+from clinic.models.money import Card, ChargeAttempt, ChargePurpose, ChargeStatus, Method
 from clinic.models.people import Contact
 from clinic.practice import audit, once, settings
 from clinic.practice.permissions import CLOCK, Actor

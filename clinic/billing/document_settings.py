@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import numbering, payments, uninvoiced
 from clinic.kernel.errors import RefusalError
-from clinic.models.billing import InvoiceKind, Method, NumberSeries, PaymentMethodName
+from clinic.models.billing import InvoiceKind, NumberSeries
+from clinic.models.money import Method, PaymentMethodName
 from clinic.models.practice import InvoiceCreation
 from clinic.practice import audit, invoice_creation, settings
 from clinic.practice.permissions import Actor

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from clinic.billing.stripe_gateway import Verdict
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
-from clinic.models.billing import AutoPayEnrolment
+from clinic.models.money import AutoPayEnrolment
 from clinic.models.people import Contact
 from clinic.practice import audit, settings
 from clinic.practice.permissions import CLOCK, Actor

@@ -15,8 +15,9 @@ from clinic.billing.work import live_lines as line_for_shares
 from clinic.billing.work import set_do_not_invoice
 from clinic.kernel import clock
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
-from clinic.models.billing import Account, Invoice, InvoiceLine, InvoiceSource, MoneyEvent, PackageSale, Share
+from clinic.models.billing import Invoice, InvoiceLine, InvoiceSource, PackageSale, Share
 from clinic.models.calendar import Attendee, Item
+from clinic.models.money import Account, MoneyEvent
 from clinic.models.people import Client, ClientContact, Contact
 from clinic.models.practice import Practitioner
 from clinic.people import clients

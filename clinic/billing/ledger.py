@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from clinic.models.billing import Account, Invoice, LedgerTransaction, MoneyEvent, Posting
+from clinic.models.billing import Invoice
+from clinic.models.money import Account, LedgerTransaction, MoneyEvent, Posting
 from clinic.practice import settings
 from clinic.practice.permissions import Actor
 

@@ -10,8 +10,9 @@ from clinic.billing import charges, work
 from clinic.billing.daily import Survey
 from clinic.kernel import clock
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
-from clinic.models.billing import ChargeAttempt, InvoiceLine, InvoiceSource, Share
+from clinic.models.billing import InvoiceLine, InvoiceSource, Share
 from clinic.models.calendar import Attendee, Item, Status
+from clinic.models.money import ChargeAttempt
 from clinic.models.people import Contact
 from clinic.models.practice import InvoiceCreation, Practice
 from clinic.practice import audit, settings

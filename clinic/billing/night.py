@@ -12,15 +12,8 @@ from clinic.billing.charges import WINDOW_HOURS
 from clinic.billing.daily import Planned
 from clinic.billing.leftovers import Left
 from clinic.kernel import clock
-from clinic.models.billing import (
-    AutoPayEnrolment,
-    Card,
-    ChargeAttempt,
-    ChargePurpose,
-    ChargeStatus,
-    Invoice,
-    InvoiceSource,
-)
+from clinic.models.billing import Invoice, InvoiceSource
+from clinic.models.money import AutoPayEnrolment, Card, ChargeAttempt, ChargePurpose, ChargeStatus
 from clinic.models.people import Client, Contact
 from clinic.models.practice import Heartbeat, InvoiceCreation, JobFailure, JobRun, JobStatus, Practice
 from clinic.practice import settings

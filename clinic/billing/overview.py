@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from clinic.billing import payments, register, work
 from clinic.billing.ledger import PayerSums
 from clinic.billing.work import Work
-from clinic.models.billing import Account, Invoice, Posting
+from clinic.models.billing import Invoice
+from clinic.models.money import Account, Posting
 from clinic.models.people import ClientContact, Contact
 from clinic.people import clients, contacts
 from clinic.practice import settings

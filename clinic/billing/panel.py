@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from clinic.billing import cards, charges, ledger, payments
 from clinic.billing.cards import KeptCard
 from clinic.kernel import money
-from clinic.models.billing import Method
+from clinic.models.money import Method
 from clinic.models.people import Contact
 from clinic.practice import settings
 

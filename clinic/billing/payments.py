@@ -11,7 +11,8 @@ from clinic.billing import invoices, ledger
 from clinic.billing.ledger import Leg
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.kernel.money import AMOUNT_MAX_CENTS
-from clinic.models.billing import Account, Invoice, Method, MoneyEvent, Payment, PaymentMethodName, Posting
+from clinic.models.billing import Invoice
+from clinic.models.money import Account, Method, MoneyEvent, Payment, PaymentMethodName, Posting
 from clinic.models.people import Contact
 from clinic.models.practice import User
 from clinic.practice import audit, settings

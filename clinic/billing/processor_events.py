@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from clinic.billing import cards, charges
 from clinic.billing.stripe_gateway import Event, Gateway, Seen, Setup
 from clinic.kernel.errors import NotFoundError, RefusalError
-from clinic.models.billing import ChargeAttempt, WebhookEvent
+from clinic.models.money import ChargeAttempt, WebhookEvent
 from clinic.practice.permissions import CLOCK
 
 CARD_KEPT = "checkout.session.completed"

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import invoices, states
 from clinic.billing.states import State
-from clinic.models.billing import Account, Invoice, InvoiceKind, InvoiceLine, PackageSale, Posting
+from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, PackageSale
+from clinic.models.money import Account, Posting
 from clinic.models.people import Client, Contact
 from clinic.people.listing import Listing, cut
 from clinic.practice import settings

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from clinic.models.billing import Account, Invoice, InvoiceKind, LedgerTransaction, MoneyEvent, Posting
+from clinic.models.billing import Invoice, InvoiceKind
+from clinic.models.money import Account, LedgerTransaction, MoneyEvent, Posting
 from clinic.practice import settings
 
 

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from clinic.calendar import blocks, grid, hours, linking
 from clinic.calendar.grid import Column
 from clinic.kernel import clock
-from clinic.models.billing import Account, Invoice, InvoiceLine, PackageSale, Posting, Share
+from clinic.models.billing import Invoice, InvoiceLine, PackageSale, Share
 from clinic.models.calendar import AppointmentType, Attendee, Item
+from clinic.models.money import Account, Posting
 from clinic.models.people import Client, ClientGroup
 from clinic.models.practice import Location, Practitioner
 from clinic.practice.permissions import Actor, Permission

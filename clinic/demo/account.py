@@ -14,7 +14,8 @@ from clinic.demo.house import TIMEZONE, World
 from clinic.demo.moments import Moment
 from clinic.demo.people import AUTOPAY, PER_PRACTITIONER, STAFF
 from clinic.kernel import clock, money
-from clinic.models.billing import Invoice, Method
+from clinic.models.billing import Invoice
+from clinic.models.money import Method
 
 DAILY_DAYS = 28  # so long ago Invoice Creation was set to Daily
 OPEN_DAYS = 3  # AutoPay payers still owe what is younger

@@ -9,7 +9,8 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 from clinic.billing.invoices import NewLine
 from clinic.forms.base import DayField, MoneyField, OnceForm, PercentField, WholeField, line
-from clinic.models.billing import Fee, Method
+from clinic.models.billing import Fee
+from clinic.models.money import Method
 
 CODE_CHARS_MAX = 20
 QUANTITY_MAX = 1000

@@ -10,7 +10,7 @@ from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # the stu
 from clinic.billing.document_settings import DocumentSettings, MethodName
 from clinic.forms.base import HouseForm, PercentField, WholeField, line, text_area
 from clinic.kernel import locales, money
-from clinic.models.billing import Method
+from clinic.models.money import Method
 from clinic.models.practice import InvoiceCreation, Practice
 from clinic.practice.details import Details, MissedRules
 

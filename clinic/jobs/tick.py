@@ -14,7 +14,7 @@ from clinic.jobs.runs import Clock, Report
 from clinic.kernel import clock
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import NotFoundError
-from clinic.models.billing import AutoPayEnrolment
+from clinic.models.money import AutoPayEnrolment
 from clinic.models.practice import Heartbeat, JobRun, JobStatus
 from clinic.practice import settings
 

@@ -6,22 +6,9 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from clinic.models import guards
-from clinic.models.billing import (
-    Account,
-    ChargeAttempt,
-    ChargeStatus,
-    Invoice,
-    InvoiceLine,
-    LedgerTransaction,
-    MoneyEvent,
-    NumberSeries,
-    PackageSale,
-    Payment,
-    Posting,
-    SessionEntry,
-    Share,
-)
+from clinic.models.billing import Invoice, InvoiceLine, NumberSeries, PackageSale, SessionEntry, Share
 from clinic.models.calendar import Attendee, Item, Status
+from clinic.models.money import Account, ChargeAttempt, ChargeStatus, LedgerTransaction, MoneyEvent, Payment, Posting
 from clinic.models.practice import AuditEntry
 from clinic.practice import audit, settings
 

@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from clinic.kernel import clock, locales, money
 from clinic.kernel.errors import ClashError, RefusalError
-from clinic.models.billing import Fee, InvoiceKind, Method, NumberSeries, PaymentMethodName
+from clinic.models.billing import Fee, InvoiceKind, NumberSeries
 from clinic.models.calendar import AppointmentType, ItemKind, Mode, WorkingHours
+from clinic.models.money import Method, PaymentMethodName
 from clinic.models.practice import InvoiceCreation, Location, Practice, Practitioner, Role, User, UserRole
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor

@@ -8,7 +8,7 @@ from clinic.billing.stripe_gateway import Outcome, Verdict, gateway_from
 from clinic.forms.invoices import ConfirmForm, PaymentForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
-from clinic.models.billing import Method
+from clinic.models.money import Method
 from clinic.practice import once
 from clinic.practice.permissions import Permission
 from clinic.views import invoice_page

@@ -9,7 +9,7 @@ from clinic.billing.charges import in_window
 from clinic.billing.invoices import NewLine
 from clinic.billing.stripe_gateway import CardFacts, Verdict
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
-from clinic.models.billing import ChargeStatus, Method
+from clinic.models.money import ChargeStatus, Method
 from clinic.models.people import Contact
 from clinic.practice import settings
 from clinic.practice.permissions import CLOCK

@@ -9,7 +9,7 @@ from clinic.billing.charges import Wanted
 from clinic.billing.invoices import NewLine
 from clinic.billing.stripe_gateway import Verdict, verdict_of
 from clinic.kernel.errors import AlreadyPostedError, ClashError, RefusalError
-from clinic.models.billing import ChargeStatus
+from clinic.models.money import ChargeStatus
 from clinic.practice import once
 from clinic.practice.permissions import CLOCK
 from tests.night_stage import NIGHT, attempts_of, counts, paid_charges, with_card

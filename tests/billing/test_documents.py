@@ -11,7 +11,8 @@ from clinic.billing import documents, invoices, paper, payments
 from clinic.billing.invoices import NewLine
 from clinic.billing.paper import Paper, UnprintableError
 from clinic.kernel.database import reading, writing
-from clinic.models.billing import Method, StoredDocument
+from clinic.models.billing import StoredDocument
+from clinic.models.money import Method
 from clinic.models.people import Contact
 from clinic.models.practice import Practice
 from tests.cast import NOW

@@ -9,8 +9,9 @@ from sqlalchemy.exc import DatabaseError
 from clinic.billing import invoices, ledger, numbering, payments, work
 from clinic.billing.invoices import NewLine
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
-from clinic.models.billing import Invoice, InvoiceKind, LedgerTransaction, Method, NumberSeries, Posting, Share
+from clinic.models.billing import Invoice, InvoiceKind, NumberSeries, Share
 from clinic.models.calendar import Attendee, Item, Status
+from clinic.models.money import LedgerTransaction, Method, Posting
 from clinic.models.people import Client
 from clinic.models.practice import AuditEntry, Practice
 from tests.billing.given import given_session

@@ -11,7 +11,8 @@ from clinic.billing import invoices, ledger, payments
 from clinic.billing.invoices import NewLine
 from clinic.billing.ledger import Leg
 from clinic.kernel.database import writing
-from clinic.models.billing import Account, Invoice, Method, MoneyEvent, Posting
+from clinic.models.billing import Invoice
+from clinic.models.money import Account, Method, MoneyEvent, Posting
 from tests.cast import NOW
 
 EXAMPLES = 30

@@ -7,7 +7,7 @@ import pytest
 from clinic.billing import invoices, ledger, payments
 from clinic.billing.invoices import NewLine
 from clinic.kernel.errors import NotFoundError, RefusalError
-from clinic.models.billing import Method
+from clinic.models.money import Method
 from tests.cast import NOW
 
 

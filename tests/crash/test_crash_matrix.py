@@ -12,7 +12,7 @@ import pytest
 import clinic.cli_night  # noqa: F401 - declares every failpoint
 from clinic.billing import ledger
 from clinic.kernel import failpoints
-from clinic.models.billing import ChargeStatus
+from clinic.models.money import ChargeStatus
 from tests.night_stage import (
     DAY,
     NIGHT,

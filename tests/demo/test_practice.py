@@ -11,8 +11,9 @@ from clinic.demo.house import TIMEZONE
 from clinic.demo.stripe_server import StandIn
 from clinic.kernel import clock
 from clinic.kernel.database import reading
-from clinic.models.billing import AutoPayEnrolment, Card, Invoice, InvoiceSource, PackageSale
+from clinic.models.billing import Invoice, InvoiceSource, PackageSale
 from clinic.models.calendar import Item, ItemKind
+from clinic.models.money import AutoPayEnrolment, Card
 from clinic.models.people import Client
 from clinic.models.practice import User
 from clinic.office import verify

@@ -11,7 +11,7 @@ from clinic.jobs import autopay, end_of_day, runs
 from clinic.jobs import tick as ticking
 from clinic.jobs.tick import tick
 from clinic.kernel.errors import RefusalError
-from clinic.models.billing import ChargeStatus
+from clinic.models.money import ChargeStatus
 from clinic.models.practice import Heartbeat, JobFailure, JobRun, JobStatus
 from clinic.practice import settings
 from tests.night_stage import (

@@ -10,8 +10,8 @@ from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.calendar import booking, statuses
 from clinic.calendar.terms import Wanted
 from clinic.models import guards
-from clinic.models.billing import Method
 from clinic.models.calendar import Status
+from clinic.models.money import Method
 from clinic.office import verify
 from tests.cast import NOW
 

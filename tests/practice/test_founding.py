@@ -8,8 +8,9 @@ from sqlalchemy import func, select
 
 from clinic.kernel.database import db, reading, writing
 from clinic.kernel.errors import RefusalError
-from clinic.models.billing import Fee, InvoiceKind, NumberSeries, PaymentMethodName
+from clinic.models.billing import Fee, InvoiceKind, NumberSeries
 from clinic.models.calendar import AppointmentType, ItemKind, WorkingHours
+from clinic.models.money import PaymentMethodName
 from clinic.models.practice import AuditEntry, InvoiceCreation, Location, Practice, Practitioner, Role, User, UserRole
 from clinic.practice import founding
 from tests.cast import NOW, PASSWORD_HASH

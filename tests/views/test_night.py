@@ -17,8 +17,8 @@ from clinic.billing.invoices import NewLine
 from clinic.config import Config
 from clinic.jobs.tick import tick
 from clinic.kernel import clock
-from clinic.models.billing import ChargeAttempt, ChargePurpose, ChargeStatus, WebhookEvent
 from clinic.models.calendar import Attendee
+from clinic.models.money import ChargeAttempt, ChargePurpose, ChargeStatus, WebhookEvent
 from clinic.models.practice import Heartbeat, JobStatus
 from clinic.practice import once
 from tests.cast import NOW

@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from clinic.billing import invoices, ledger
 from clinic.billing.invoices import NewLine
-from clinic.models.billing import Method, Payment
+from clinic.models.money import Method, Payment
 from clinic.practice import once
 from tests.billing.given import given_session
 from tests.cast import NOW

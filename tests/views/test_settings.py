@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import func, select
 
 from clinic.kernel import clock
-from clinic.models.billing import Fee, InvoiceKind, Method, NumberSeries, PaymentMethodName, Share
+from clinic.models.billing import Fee, InvoiceKind, NumberSeries, Share
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
+from clinic.models.money import Method, PaymentMethodName
 from clinic.models.practice import AuditEntry, InvoiceCreation, Location, Practice, Practitioner, Room, User
 from clinic.people import accounts
 from clinic.practice import staff
