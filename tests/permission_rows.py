@@ -298,6 +298,8 @@ AUTOPAY = [
 NIGHTS = [
     Row("night.tonight", "GET", "/invoices/tonight", NIGHT),
     Row("night.last_night", "GET", "/invoices/last-night", NIGHT),
+    Row("night.confirm_restored", "GET", "/invoices/tonight/confirm-restored", OWNER),
+    Row("night.confirm_restored", "POST", "/invoices/tonight/confirm-restored", OWNER),
     *(
         Row(f"night.{verb}", method, f"/invoices/tonight/{path}", NIGHT)
         for verb, path in (

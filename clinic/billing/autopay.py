@@ -14,8 +14,8 @@ from clinic.kernel import clock
 from clinic.models.money import AutoPayEnrolment, Card, ChargeAttempt, ChargePurpose
 from clinic.models.people import Contact
 from clinic.models.practice import Practice
-from clinic.practice import settings
-from clinic.practice.permissions import CLOCK
+from clinic.practice import audit, settings
+from clinic.practice.permissions import CLOCK, Actor
 
 OWES_NOTHING = "Owes nothing"
 TRIED = "Charged or tried already this night"
@@ -117,6 +117,17 @@ def outlook(
 def would_charge_cents(sums: PayerSums) -> int:
     """Return what a payer with these sums would be charged: credit comes first."""
     return max(sums.balance_cents, 0)
+
+
+def confirm_restored(session: Session, who: Actor, now: datetime) -> None:
+    """Let the nights charge again after a backup was restored: a person has compared the books with the processor.
+
+    Must run inside `writing()`. Safe to repeat.
+    """
+    practice = settings.practice(session)
+    if practice.restored_at is not None:
+        practice.restored_at = None
+        audit.record(session, who, "confirmed after restoring", "practice", practice.id, now)
 
 
 def _outlook(facts: _Facts, practice: Practice, expected_cents: int) -> Outlook:

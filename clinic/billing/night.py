@@ -37,6 +37,7 @@ class Tonight:
     day: date
     night: date
     is_daily: bool
+    restored_at: datetime | None
     planned: tuple[Planned, ...]
     charged: tuple[Outlook, ...]
     held: tuple[Outlook, ...]
@@ -163,6 +164,7 @@ def tonight(session: Session, now: datetime) -> Tonight:
         day=night - timedelta(days=1),
         night=night,
         is_daily=practice.invoice_creation is InvoiceCreation.DAILY,
+        restored_at=practice.restored_at,
         planned=survey.planned,
         charged=tuple(each for each in outlooks if each.is_charged),
         held=tuple(each for each in outlooks if each.is_held),

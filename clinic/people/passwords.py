@@ -21,8 +21,9 @@ COMMON_WORDS = (
     "jessica", "charlie", "daniel", "thomas", "computer", "internet", "whatever", "freedom", "flower", "butterfly", "chocolate",
     "cheese", "summer", "winter", "spring", "autumn", "fall", "january", "february", "march", "april", "may", "june", "july",
     "august", "september", "october", "november", "december", "monday", "tuesday", "wednesday", "thursday", "friday",
-    "saturday", "sunday", "clinic", "practice", "therapy", "therapist", "counselling", "counseling", "health", "office", "doctor",
-    "front", "desk", "owner", "new", "temp", "temporary", "company", "london", "boston", "america", "please", "remember", "forget",
+    "saturday", "sunday", "clinic", "practice", "therapy", "therapist", "counselling", "counseling", "health", "office",
+    "doctor", "front", "desk", "owner", "new", "temp", "temporary", "company", "london", "boston", "america", "please",
+    "remember", "forget",
     "life", "money", "happy", "jesus", "god", "lucky", "mustang", "ferrari", "google", "facebook", "windows", "apple",
     "samsung",
 )  # fmt: skip

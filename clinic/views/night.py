@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from flask import Blueprint, abort, g, request, url_for
 
-from clinic.billing import charges, enrolments, leftovers, night
+from clinic.billing import autopay, charges, enrolments, leftovers, night
 from clinic.billing.stripe_gateway import Verdict, gateway_from
 from clinic.forms.autopay import HoldForm
 from clinic.forms.base import FIRST_YEAR, LAST_YEAR
@@ -33,7 +33,19 @@ def tonight() -> Answer:
     """Show what the coming night will do."""
     with reading() as session:
         found = night.tonight(session, now())
-    return page("billing/tonight.html", coming=found, tabs=tabs(), takes_cards=config().takes_cards)
+    return page("billing/tonight.html", coming=found, tabs=tabs(), takes_cards=config().takes_cards,
+                may_confirm=actor().may(Permission.SETTINGS))  # fmt: skip
+
+
+@bp.route("/tonight/confirm-restored", methods=["GET", "POST"])
+@requires(Permission.SETTINGS)
+def confirm_restored() -> Answer:
+    """Let the nights charge cards again after a backup was restored."""
+    if request.method == "POST":
+        with writing() as session:
+            autopay.confirm_restored(session, actor(), now())
+        say("AutoPay charges again from the coming night on.")
+    return leave(url_for(".tonight"))
 
 
 @bp.get("/last-night")

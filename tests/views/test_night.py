@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pytest
 import stripe
+from sqlalchemy import select
 
 from clinic.billing import cards, enrolments, invoices, ledger, night
 from clinic.billing.invoices import NewLine
@@ -19,8 +20,8 @@ from clinic.jobs.tick import tick
 from clinic.kernel import clock
 from clinic.models.calendar import Attendee
 from clinic.models.money import ChargeAttempt, ChargePurpose, ChargeStatus, WebhookEvent
-from clinic.models.practice import Heartbeat, JobStatus
-from clinic.practice import once
+from clinic.models.practice import AuditEntry, Heartbeat, JobStatus
+from clinic.practice import once, settings
 from tests.cast import NOW
 from tests.night_fixtures import SECRET, gateway, stand_in
 from tests.night_stage import DAY, NIGHT, at, attempts_of, bills_daily, enrolled, give, paid_charges, ran, with_card
@@ -333,3 +334,20 @@ class TestWithoutAKey:
         assert refused.status_code == 422
         assert "STRIPE_SECRET_KEY" in text_of(refused)
         assert client.post("/webhooks/stripe", data=b"{}").status_code == 404
+
+
+def test_after_a_restore_no_card_is_charged_until_the_owner_confirms(as_, rows, write, stage):
+    with write() as session:
+        settings.practice(session).restored_at = NIGHT
+    shown = text_of(as_("fay").get("/invoices/tonight"))
+    assert "No card is charged." in shown
+    assert "Then the owner confirms it here." in shown
+    assert as_("fay").post("/invoices/tonight/confirm-restored").status_code == 403
+    olga = as_("olga")
+    assert "charge again" in text_of(olga.get("/invoices/tonight"))
+    for _ in range(2):  # twice is as good as once
+        assert olga.post("/invoices/tonight/confirm-restored").status_code == 303
+    assert "No card is charged." not in text_of(olga.get("/invoices/tonight"))
+    with rows() as session:
+        assert settings.practice(session).restored_at is None
+        assert len(session.scalars(select(AuditEntry).where(AuditEntry.action == "confirmed after restoring")).all()) == 1
