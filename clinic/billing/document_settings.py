@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinic.billing import numbering, payments, uninvoiced
+from clinic.billing import numbering, uninvoiced
 from clinic.kernel.errors import RefusalError
 from clinic.models.billing import InvoiceKind, NumberSeries
-from clinic.models.money import Method, PaymentMethodName
+from clinic.models.money import METHOD_NAMES, Method, PaymentMethodName
 from clinic.models.practice import InvoiceCreation
 from clinic.practice import audit, invoice_creation, settings
 from clinic.practice.permissions import Actor
@@ -62,7 +62,7 @@ def current(session: Session) -> DocumentSettings:
 def methods(session: Session) -> dict[Method, MethodName]:
     """Return what the practice calls each way to pay, in the order the panel shows them."""
     named = {row.method: MethodName(row.name, row.is_offered) for row in session.scalars(select(PaymentMethodName))}
-    return {method: named.get(method, MethodName(name)) for method, name in payments.METHOD_NAMES.items()}
+    return {method: named.get(method, MethodName(name)) for method, name in METHOD_NAMES.items()}
 
 
 def change(session: Session, who: Actor, wanted: DocumentSettings, now: datetime) -> None:

@@ -12,20 +12,11 @@ from clinic.billing.ledger import Leg
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.kernel.money import AMOUNT_MAX_CENTS
 from clinic.models.billing import Invoice
-from clinic.models.money import Account, Method, MoneyEvent, Payment, PaymentMethodName, Posting
+from clinic.models.money import METHOD_NAMES, Account, Method, MoneyEvent, Payment, PaymentMethodName, Posting
 from clinic.models.people import Contact
 from clinic.models.practice import User
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
-
-METHOD_NAMES = {
-    Method.ONLINE_CARD: "Online card on file",
-    Method.EXTERNAL_CARD: "External card",
-    Method.CASH: "Cash",
-    Method.CHECK: "Check",
-    Method.BANK_TRANSFER: "Bank transfer",
-    Method.OTHER: "Other",
-}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from clinic.billing import states, work
-from clinic.calendar import matching
+from clinic.calendar import matching, statuses
 from clinic.models.billing import Invoice, InvoiceLine, PackageSale, Share
 from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind, Mode, Status
 from clinic.models.people import ClientGroup
@@ -18,17 +18,6 @@ from clinic.models.practice import Location, Practice, Practitioner
 from clinic.people.listing import Listing, cut
 from clinic.practice import settings
 from clinic.practice.permissions import Actor
-
-_WORDS = {
-    Status.BOOKED: "Booked",
-    Status.ARRIVED: "Arrived",
-    Status.ATTENDED: "Attended",
-    Status.NO_SHOW: "No show",
-    Status.LATE_CANCELLED: "Late cancelled",
-    Status.CANCELLED_BY_CLIENT: "Cancelled by client",
-    Status.CANCELLED_BY_PRACTICE: "Cancelled by practice",
-}
-_ACTIVITY_WORDS = {Status.BOOKED: "Scheduled", Status.ATTENDED: "Done", Status.CANCELLED_BY_PRACTICE: "Cancelled"}
 
 
 class Which(StrEnum):
@@ -142,7 +131,7 @@ def _row(found: Any, practice: Practice, now: datetime, lines: Sequence["_Line"]
         practitioner=found.practitioner,
         location=found.location or "",
         mode=item.mode,
-        status=status_word(item.kind, _settled(attendee.status, item, practice, now)),
+        status=statuses.word(item.kind, _counted(attendee.status, item, practice, now)),
         is_past=item.ends_at <= now,
         is_struck=not attendee.status.is_live,
         fee_cents=sum(line.cents for line in lines) if lines else work.billed_cents(attendee, practice) if bills else None,
@@ -151,14 +140,8 @@ def _row(found: Any, practice: Practice, now: datetime, lines: Sequence["_Line"]
     )
 
 
-def status_word(kind: ItemKind, status: Status) -> str:
-    """Return the word for what became of a place: an Activity is Scheduled, Done or Cancelled."""
-    return (_ACTIVITY_WORDS.get(status) if kind is ItemKind.ACTIVITY else None) or _WORDS[status]
-
-
-def _settled(status: Status, item: Item, practice: Practice, now: datetime) -> Status:
-    is_over = status is Status.BOOKED and item.ends_at <= now
-    return Status.ATTENDED if is_over and (practice.past_booked_is_attended or item.kind is ItemKind.ACTIVITY) else status
+def _counted(status: Status, item: Item, practice: Practice, now: datetime) -> Status:
+    return statuses.counted(status, item.kind, item.ends_at, now, past_is_attended=practice.past_booked_is_attended)
 
 
 @dataclass(frozen=True)

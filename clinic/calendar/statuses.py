@@ -54,9 +54,12 @@ def offered(kind: ItemKind) -> tuple[Status, ...]:
 
 
 def counted(status: Status, kind: ItemKind, ends_at: datetime, now: datetime, *, past_is_attended: bool) -> Status:
-    """Return what a status counts as: a past Booked one is Attended unless the practice turned that off."""
-    is_over = ends_at <= now and kind is not ItemKind.EVENT
-    return Status.ATTENDED if status is Status.BOOKED and is_over and past_is_attended else status
+    """Return what a status counts as: a past Booked one is Attended unless the practice turned that off.
+
+    A past Scheduled Activity is Done whatever the practice says of sessions (rulebook 2.6).
+    """
+    is_done = kind is ItemKind.ACTIVITY or (kind is ItemKind.APPOINTMENT and past_is_attended)
+    return Status.ATTENDED if status is Status.BOOKED and ends_at <= now and is_done else status
 
 
 def is_late(practice: Practice, starts_at: datetime, now: datetime) -> bool:

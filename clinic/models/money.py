@@ -43,6 +43,17 @@ class Method(StrEnum):
     OTHER = "other"
 
 
+# What the ways to pay are called until the practice calls them otherwise.
+METHOD_NAMES = {
+    Method.ONLINE_CARD: "Online card on file",
+    Method.EXTERNAL_CARD: "External card",
+    Method.CASH: "Cash",
+    Method.CHECK: "Check",
+    Method.BANK_TRANSFER: "Bank transfer",
+    Method.OTHER: "Other",
+}
+
+
 class ChargePurpose(StrEnum):
     """Name why a card is charged."""
 

@@ -10,7 +10,7 @@ from clinic.kernel import clock, locales, money
 from clinic.kernel.errors import ClashError, RefusalError
 from clinic.models.billing import Fee, InvoiceKind, NumberSeries
 from clinic.models.calendar import AppointmentType, ItemKind, Mode, WorkingHours
-from clinic.models.money import Method, PaymentMethodName
+from clinic.models.money import METHOD_NAMES, PaymentMethodName
 from clinic.models.practice import InvoiceCreation, Location, Practice, Practitioner, Role, User, UserRole
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
@@ -21,14 +21,6 @@ SESSION_MINUTES, ACTIVITY_MINUTES = 50, 30
 # A round figure to change: a fee of nothing would never be billed.
 FEE_CENTS = 10_000
 PREFIXES = {InvoiceKind.INVOICE: "INV-", InvoiceKind.CREDIT_NOTE: "CN-"}
-METHODS = {
-    Method.ONLINE_CARD: "Online card on file",
-    Method.EXTERNAL_CARD: "External card",
-    Method.CASH: "Cash",
-    Method.CHECK: "Check",
-    Method.BANK_TRANSFER: "Bank transfer",
-    Method.OTHER: "Other",
-}
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -73,7 +65,7 @@ def found(session: Session, wanted: Founding, now: datetime, *, address: str = "
         )
     )  # fmt: skip
     session.add_all(NumberSeries(kind=kind, prefix=prefix, next_number=1) for kind, prefix in PREFIXES.items())
-    session.add_all(PaymentMethodName(method=method, name=name) for method, name in METHODS.items())
+    session.add_all(PaymentMethodName(method=method, name=name) for method, name in METHOD_NAMES.items())
     owner = _make_owner(session, wanted, now, address=address)
     _make_types(session)
     audit.record(session, owner, "founded practice", "practice", settings.PRACTICE_ID, now)
