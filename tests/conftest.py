@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy.orm import Session
 
 from clinic import create_app
@@ -30,6 +31,11 @@ class _UndoneError(Exception):
     """Leave the writing door without keeping what the test wrote."""
 
 
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+SWITCHES = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 HTMX = {"HX-Request": "true"}
 
 
@@ -37,6 +43,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run whatever touches rows on both databases."""
     if "database" in metafunc.fixturenames:
         metafunc.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Start one Chromium for the whole run."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")
