@@ -19,11 +19,13 @@ from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.calendar import booking, linking, package_lines, types
 from clinic.calendar.package_lines import LineEdit
 from clinic.kernel import clock
-from clinic.models.billing import Card, Fee, Method
+from clinic.models.billing import Fee
 from clinic.models.calendar import Attendee, Item, ItemKind
+from clinic.models.money import Card, Method
 from clinic.models.people import Contact, ContactRole, GroupKind
 from clinic.people import clients, contacts, groups
 from tests.billing.given import given_session
+from tests.calendar import weeks
 from tests.cast import MADE_AT, NOW, Cast
 from tests.night_stage import bills_daily, enrolled, give
 
@@ -192,6 +194,16 @@ ROWS += PEOPLE
 ROWS += PACKAGES
 ROWS += MONEY
 ROWS += CALENDAR_FORMS
+WEEKS = [
+    Row("the week", "fay", weeks.address_of, kilobytes=8, stage=weeks.forty_items),
+    Row("a day", "fay", lambda cast: weeks.address_of(cast).replace("week", "day"), kilobytes=5, stage=weeks.forty_items),
+    Row("everyone's week, 400 items", "fay", lambda cast: weeks.address_of(cast, 0), kilobytes=20,
+        stage=weeks.four_hundred_items),
+    Row("the team's day, 80 items", "fay", "/calendar/team?day=2026-11-18", kilobytes=12, stage=weeks.four_hundred_items),
+    Row("one day of the week", "fay", lambda cast: f"/calendar/{cast.pat_id}/2026-11-18", kilobytes=3, stage=weeks.forty_items,
+        headers=HTMX),
+]  # fmt: skip
+ROWS += WEEKS
 
 
 def busy_night(session: Session, cast: Cast) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from clinic.kernel.database import db
 from tests.budget_rows import QUERIES_MAX, ROWS, Row
+from tests.calendar import weeks
 
 # What opens and closes a transaction asks nothing of the tables.
 BRACKETS = ("BEGIN", "COMMIT", "ROLLBACK", "SET ", "SHOW ", "PRAGMA")
@@ -29,6 +30,18 @@ def test_a_page_stays_within_its_budget(app, cast, client, as_, write, row: Row)
     assert answer.headers.get("Content-Encoding") == "br" or len(answer.data) < 500
     assert len(answer.data) <= row.kilobytes * BYTES_PER_KILOBYTE, f"{len(answer.data)} bytes"
     assert len(statements) <= row.queries, "\n".join([f"{len(statements)} queries", *statements])
+
+
+def test_the_first_visit_to_the_week_fetches_little_and_later_ones_only_the_page(as_, cast, write):
+    with write() as session:
+        weeks.forty_items(session, cast)
+    browser, cache = as_("fay"), set()
+    first = weeks.visited(browser, weeks.address_of(cast), cache)
+    assert first.requests <= 4
+    assert first.octets <= 32 * BYTES_PER_KILOBYTE
+    later = weeks.visited(browser, weeks.address_of(cast), cache)
+    assert later.requests == 1
+    assert later.octets <= 8 * BYTES_PER_KILOBYTE
 
 
 def test_no_budget_allows_more_queries_than_the_house_does():
