@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cache
 
 ROW_MINUTES = 5
 SLOT_MINUTES = 30
@@ -34,6 +35,14 @@ class Window:
         starts = max(starts_minute, self.first_hour * 60)
         ends = min(ends_minute, self.last_hour * 60)
         return min(max(-(-(ends - starts) // ROW_MINUTES), 1), SPAN_ROWS_MAX)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Be half an hour that offers to book: its row, and its time as "14:30"."""
+
+    row: str
+    at: str
 
 
 @dataclass(frozen=True)
@@ -146,9 +155,9 @@ class Column:
         return sum(block.invoiced_cents for block in self.blocks)
 
     @property
-    def slots(self) -> Iterable[int]:
-        """Return the minutes at which a free-standing link offers to book."""
-        return range(self.window.first_hour * 60, self.window.last_hour * 60, SLOT_MINUTES)
+    def slots(self) -> tuple[Slot, ...]:
+        """Return the half hours at which a free-standing link offers to book."""
+        return _slots(self.window)
 
     @property
     def entries(self) -> list[tuple[str, Block | Gap | None]]:
@@ -160,6 +169,12 @@ class Column:
             found.append((self.now_minute, 0, "now", None))
         found.sort(key=lambda entry: entry[:2])
         return [(kind, thing) for _minute, _order, kind, thing in found]
+
+
+@cache
+def _slots(window: Window) -> tuple[Slot, ...]:
+    minutes = range(window.first_hour * 60, window.last_hour * 60, SLOT_MINUTES)
+    return tuple(Slot(str(window.row(minute)), f"{minute // 60:02}:{minute % 60:02}") for minute in minutes)
 
 
 def window_for(working: Iterable[tuple[int, int]], items: Iterable[tuple[int, int]]) -> Window:

@@ -1,6 +1,7 @@
 """How templates print amounts, instants and days: as the practice's own locale, zone and currency have it."""
 
 from datetime import date, datetime, time
+from functools import lru_cache
 
 from flask import Flask, g
 
@@ -19,6 +20,10 @@ def register(app: Flask) -> None:
 def _house() -> House:
     house: House = g.house
     return house
+
+
+# A grid prints the same few times of day over and over.
+_wall_time = lru_cache(maxsize=3_000)(locales.wall_time)
 
 
 def money_full(cents: int) -> str:
@@ -49,18 +54,18 @@ def local_time(moment: datetime | time) -> str:
 
 def bare_time(instant: datetime) -> str:
     """Print the wall clock without am or pm: "2:30"."""
-    return locales.wall_time(clock.local(instant, _house().timezone), _house().locale, marked=False)
+    house = _house()
+    return _wall_time(clock.local(instant, house.timezone).time(), house.locale, marked=False)
 
 
 def minute_time(minute: int) -> str:
     """Print a minute of the day without am or pm: 870 is "2:30"."""
-    hour, rest = divmod(minute, 60)
-    return locales.wall_time(time(hour, rest), _house().locale, marked=False)
+    return _wall_time(time(*divmod(minute, 60)), _house().locale, marked=False)
 
 
 def clock_time(text: str) -> str:
     """Print "14:30" as the locale has it: "2:30 pm"."""
-    return locales.wall_time(time.fromisoformat(text), _house().locale)
+    return _wall_time(time.fromisoformat(text), _house().locale)
 
 
 def hour_words(hour: int) -> str:
