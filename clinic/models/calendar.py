@@ -2,12 +2,17 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from uuid import uuid4
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic.kernel.database import Base
 from clinic.models.people import Client
+
+
+def _ical_uid() -> str:
+    return f"{uuid4()}@clinic"
 
 
 class ItemKind(StrEnum):
@@ -114,6 +119,36 @@ class TimeOff(Base):
     label: Mapped[str] = mapped_column(default="")
 
 
+class SeriesUnit(StrEnum):
+    """Name what a series counts in."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class Series(Base):
+    """Hold the rule of what repeats: every N days, weeks or months, until a date or so many times.
+
+    Every occurrence is an item of its own; the rule only says how they came about.
+    """
+
+    __tablename__ = "series"
+    __table_args__ = (
+        CheckConstraint("every BETWEEN 1 AND 99", name="every"),
+        CheckConstraint("(until_date IS NULL) <> (times IS NULL)", name="one_end"),
+        CheckConstraint("times BETWEEN 2 AND 300", name="times"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    unit: Mapped[SeriesUnit]
+    every: Mapped[int]
+    until_date: Mapped[date | None]  # the last day it may fall on
+    times: Mapped[int | None]
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+
 class Item(Base):
     """Hold anything in the calendar: an appointment, an Activity or a free-form event. The span is half-open."""
 
@@ -132,6 +167,7 @@ class Item(Base):
     location_id: Mapped[int | None] = mapped_column(ForeignKey("locations.id"))
     room_id: Mapped[int | None] = mapped_column(ForeignKey("rooms.id"))
     group_id: Mapped[int | None] = mapped_column(ForeignKey("client_groups.id"), index=True)
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id"), index=True)
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     # Chosen at booking: Busy or Free. What the overlap rule reads is `is_blocking`: busy, and not freed.
@@ -145,8 +181,15 @@ class Item(Base):
     changed_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
     deleted_at: Mapped[datetime | None]
+    # What calendar programs know it by, for as long as it exists.
+    ical_uid: Mapped[str] = mapped_column(unique=True, default=_ical_uid)
     type: Mapped[AppointmentType | None] = relationship(lazy="raise")
     attendees: Mapped[list["Attendee"]] = relationship(lazy="raise", back_populates="item", order_by="Attendee.id")
+
+    @property
+    def sequence(self) -> int:
+        """Return the revision that calendar programs compare: it grows with every change."""
+        return self.version - 1
 
 
 class Attendee(Base):
