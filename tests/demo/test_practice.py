@@ -24,7 +24,10 @@ def config(database):
     """Take cards, through the stand-in."""
     with StandIn.start() as stand_in:
         yield Config(
-            DATABASE_URL=database[0], SECRET_KEY="for tests only", STRIPE_SECRET_KEY="sk", STRIPE_API_BASE=stand_in.url
+            DATABASE_URL=database[0],
+            SECRET_KEY="for tests only",
+            STRIPE_SECRET_KEY="sk_test_demo",
+            STRIPE_API_BASE=stand_in.url,
         )
 
 
