@@ -8,6 +8,7 @@
 - `headers=HTMX` measures the piece of page that htmx asks for.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,6 +24,7 @@ from clinic.models.billing import Fee
 from clinic.models.calendar import Attendee, Item, ItemKind
 from clinic.models.money import Card, Method
 from clinic.models.people import Contact, ContactRole, GroupKind
+from clinic.models.practice import FeedDetail, Practitioner
 from clinic.people import clients, contacts, groups
 from tests.billing.given import given_session
 from tests.calendar import weeks
@@ -203,6 +205,10 @@ WEEKS = [
     Row("one day of the week", "fay", lambda cast: f"/calendar/{cast.pat_id}/2026-11-18", kilobytes=3, stage=weeks.forty_items,
         headers=HTMX),
 ]  # fmt: skip
+WEEKS += [
+    Row("a change in the week", "fay", lambda cast: f"/calendar/changes?shown=week&day=2026-11-18&practitioner={cast.pat_id}",
+        kilobytes=8, stage=weeks.forty_items, headers=HTMX),
+]  # fmt: skip
 ROWS += WEEKS
 
 
@@ -231,3 +237,24 @@ NIGHT = [
         queries=12, kilobytes=3),
 ]  # fmt: skip
 ROWS += NIGHT
+
+
+def a_read_feed(session: Session, cast: Cast) -> None:
+    """Give Pat 400 items around today and a feed whose secret is known."""
+    today = clock.now().replace(minute=0, second=0, microsecond=0)
+    for number in range(400):
+        starts_at = today + timedelta(days=number // 8 - 20, hours=number % 8)
+        item = Item(kind=ItemKind.APPOINTMENT, type_id=cast.therapy_id, practitioner_id=cast.pat_id, starts_at=starts_at,
+                    location_id=cast.harbour_id, ends_at=starts_at + timedelta(minutes=50), created_at=NOW, changed_at=NOW)  # fmt: skip
+        session.add(item)
+        session.flush()
+        session.add(Attendee(item_id=item.id, client_id=cast.cleo_id, status_at=NOW, billing_changed_at=NOW))
+    pat = session.get_one(Practitioner, cast.pat_id)
+    pat.feed_token_hash, pat.feed_detail = hashlib.sha256(b"secret").hexdigest(), FeedDetail.FULL
+
+
+FEEDS = [
+    Row("a calendar feed's page", "pat", lambda cast: f"/calendar/feeds/{cast.pat_id}", queries=4, kilobytes=3),
+    Row("a calendar feed of 400 items", "stranger", "/feeds/secret.ics", queries=3, kilobytes=13, stage=a_read_feed),
+]
+ROWS += FEEDS

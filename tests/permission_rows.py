@@ -63,6 +63,7 @@ CALENDAR = [
     Row("calendar.week", "GET", "/calendar/week", STAFF),
     Row("calendar.day", "GET", "/calendar/day", STAFF),
     Row("calendar.team", "GET", "/calendar/team", STAFF),
+    Row("live.changes", "GET", "/calendar/changes?shown=week", STAFF),
     Row("calendar.column", "GET", lambda cast: f"/calendar/{cast.pat_id}/2026-11-18", STAFF),
 ]
 FEES = [
@@ -245,6 +246,7 @@ CHANGES = [
     for deed in ("edit", "move", "cancel", "delete")
     for method in ("GET", "POST")
 ] + [Row("changes.edit_fields", method, "/calendar/items/999999/edit/fields", DAILY_WORK) for method in ("GET", "POST")]
+OUTCOMES = [Row("outcomes.no_show", method, "/calendar/items/999999/no-show", DAILY_WORK) for method in ("GET", "POST")]
 HOURS = [
     Row("hours.week", "GET", "/calendar/settings/hours", OWNER),
     Row("hours.week", "POST", "/calendar/settings/hours", OWNER),
@@ -316,3 +318,16 @@ NIGHTS = [
 ]
 WEBHOOKS = [Row("webhooks.stripe", "POST", "/webhooks/stripe", EVERYONE)]
 ROWS += [*CARDS, *AUTOPAY, *NIGHTS, *WEBHOOKS]
+_FEED = "/calendar/feeds/{}"
+FEEDS = [
+    # Not one's own is 404, which is not 403: Pat has her own, Olga sees to anyone's.
+    Row("feeds.show", "GET", lambda cast: _FEED.format(cast.pat_id), STAFF),
+    Row("feeds.show", "POST", lambda cast: _FEED.format(cast.pat_id), STAFF),
+    *(
+        Row(f"feeds.{verb}", method, lambda cast, verb=verb: f"{_FEED.format(cast.pat_id)}/{verb}", STAFF)  # type: ignore[misc]
+        for verb in ("reset", "stop")
+        for method in ("GET", "POST")
+    ),
+    Row("feeds.subscribed", "GET", "/feeds/nobodys-secret.ics", EVERYONE),
+]
+ROWS += FEEDS

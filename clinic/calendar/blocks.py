@@ -15,6 +15,7 @@ DAY_MINUTES = clock.MINUTES_PER_DAY
 NEUTRAL_COLOUR = 0
 _MODES = {Mode.PHONE: Mark("phone", "By phone"), Mode.VIDEO: Mark("camera", "Video")}
 _SILENT = Mark("mute", "Activity, the client is not told")
+_REPEATS = Mark("again", "Repeats")
 _APPOINTMENT_WORDS = {
     Status.ATTENDED: Mark("", "Attended"),
     Status.NO_SHOW: Mark("barred", "No show"),
@@ -28,11 +29,13 @@ class Joined(Protocol):
     id: int
     kind: ItemKind
     practitioner_id: int
+    version: int
     starts_at: datetime
     ends_at: datetime
     is_blocking: bool
     is_busy: bool
     mode: Mode | None
+    series_id: int | None
     title: str
     type_name: str | None
     colour: int | None
@@ -147,6 +150,7 @@ def block(row: ItemRow, now: datetime, house: House) -> Block:
         status=status,
         is_late=is_late and status is not None and status.icon == "late",
         invoiced_cents=sum(share.total_cents or 0 for share in row.shares if share.issued_at is not None),
+        version=first.version,
     )
 
 
@@ -194,6 +198,8 @@ def _marks(row: ItemRow) -> tuple[Mark, ...]:
         marks.append(Mark("stack", "Package session", f"{row.package.number}/{row.package.of}"))
     if first.group_name:
         marks.append(Mark("people", "Clients", str(len(row.joined))))
+    if first.series_id is not None:
+        marks.append(_REPEATS)
     if first.kind is ItemKind.ACTIVITY:
         marks.append(_SILENT)
     elif first.mode in _MODES:

@@ -232,10 +232,11 @@ def _items(
 ) -> Sequence[blocks.Joined]:
     query = (
         select(
-            Item.id, Item.kind, Item.practitioner_id, Item.starts_at, Item.ends_at, Item.is_blocking, Item.is_busy, Item.mode,
-            Item.title, AppointmentType.name.label("type_name"), AppointmentType.colour, ClientGroup.name.label("group_name"),
-            Attendee.id.label("attendee_id"), Attendee.status, Attendee.status_at, Attendee.is_billed, Attendee.do_not_invoice,
-            Attendee.fee_cents, Attendee.policy_cents, Client.first_name, Client.last_name,
+            Item.id, Item.kind, Item.practitioner_id, Item.version, Item.starts_at, Item.ends_at, Item.is_blocking,
+            Item.is_busy, Item.mode, Item.title, AppointmentType.name.label("type_name"), AppointmentType.colour,
+            ClientGroup.name.label("group_name"), Attendee.id.label("attendee_id"), Attendee.status, Attendee.status_at,
+            Attendee.is_billed, Attendee.do_not_invoice, Attendee.fee_cents, Attendee.policy_cents, Client.first_name,
+            Client.last_name,
         )
         .select_from(Item)
         .outerjoin(AppointmentType, AppointmentType.id == Item.type_id)

@@ -20,6 +20,10 @@ class Window:
     first_hour: int
     last_hour: int
 
+    def __str__(self) -> str:
+        """Return it as an address has it."""
+        return f"{self.first_hour}-{self.last_hour}"
+
     @property
     def hours(self) -> range:
         """Return the hours shown."""
@@ -80,6 +84,7 @@ class Block:
     is_late: bool = False
     invoiced_cents: int = 0
     lane: str = ""
+    version: int = 0
 
     @property
     def minutes(self) -> int:

@@ -19,6 +19,7 @@ from clinic.practice.permissions import Actor, Permission
 
 View = Callable[..., ResponseReturnValue]
 PUBLIC = "public"
+BY_ITSELF = "live.changes"  # asked by the page, not by a person: it keeps no one signed in and leads nowhere
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]
@@ -109,13 +110,15 @@ def _load(token: str) -> SignedIn | None:
         visit = accounts.visit(session, token, clock.now(), address=request.remote_addr or "")
     if visit is None:
         return None
-    if visit.is_stale:
+    if visit.is_stale and request.endpoint != BY_ITSELF:
         with writing() as session:
             accounts.touch(session, token, clock.now())
     return SignedIn(token, visit)
 
 
 def _to_sign_in() -> ResponseReturnValue:
+    if request.endpoint == BY_ITSELF and htmx_request.htmx:
+        return Response(status=401)  # what stands typed in the page stays
     there = request.full_path.rstrip("?") if request.method == "GET" and not htmx_request.htmx else ""
     address = url_for("auth.sign_in") + (f"?next={quote(there)}" if there and there != "/" else "")
     if htmx_request.htmx:

@@ -7,8 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from flask import Blueprint, abort, g, request, url_for
 from htmx_flask import request as htmx_request
+from sqlalchemy.orm import Session
 
-from clinic.calendar import columns
+from clinic.calendar import columns, live
 from clinic.calendar.columns import EVERYONE, Filters
 from clinic.calendar.grid import Column
 from clinic.kernel.database import reading
@@ -37,7 +38,7 @@ class Asked:
         if not self.filters.shows_void:
             wanted["void"] = 0
         wanted |= other
-        return url_for(f"calendar.{wanted.pop('view', self.view)}", **wanted)
+        return url_for(wanted.pop("endpoint", f"calendar.{wanted.pop('view', self.view)}"), **wanted)
 
 
 @bp.get("/")
@@ -94,19 +95,45 @@ def column_beside(practitioner_id: int, day: date) -> Column:
 
 
 def _show(view: str) -> Answer:
-    asked = _asked(view, request.args)
+    asked = asked_for(view, request.args)
     with reading() as session:
         whose = columns.practitioners(session, actor())
         choices = columns.choices(session, whose)
-        shown = whose
-        if view != "team":
-            chosen = asked.practitioner_id if asked.practitioner_id is not None else _usual(whose)
-            shown = whose if chosen == EVERYONE else [row for row in whose if row.id == chosen]
-            if whose and not shown:
-                abort(404)
-            asked = Asked(view, asked.day, chosen, asked.filters)
+        asked, shown = _shown(asked, whose)
         made = _columns(session, asked, shown)
-    return page("calendar/grid.html", asked=asked, columns=made, choices=choices, **_around(asked, made))
+        seen = live.seen(session, made, today())
+    return page("calendar/grid.html", asked=asked, columns=made, choices=choices, seen=seen.words, **_around(asked, made))
+
+
+def columns_of(session: Session, asked: Asked) -> list[Column]:
+    """Return the columns of a page of the calendar as they stand now."""
+    asked, shown = _shown(asked, columns.practitioners(session, actor()))
+    return _columns(session, asked, shown)
+
+
+def today() -> date:
+    """Return the practice's own today."""
+    day: date = g.house.local_date(now())
+    return day
+
+
+def hours_frame(made: list[Column]) -> dict[str, Any]:
+    """Return what the scale of hours beside these columns needs, and whether one may book in them."""
+    return {
+        "window": made[0].window if made else None,
+        "now_minute": next((one.now_minute for one in made if one.now_minute is not None), None),
+        "may_book": actor().may(Permission.BOOK),
+    }
+
+
+def _shown(asked: Asked, whose: list[Any]) -> tuple[Asked, list[Any]]:
+    if asked.view == "team":
+        return asked, whose
+    chosen = asked.practitioner_id if asked.practitioner_id is not None else _usual(whose)
+    shown = whose if chosen == EVERYONE else [row for row in whose if row.id == chosen]
+    if whose and not shown:
+        abort(404)
+    return Asked(asked.view, asked.day, chosen, asked.filters), shown
 
 
 def _columns(session: Any, asked: Asked, shown: list[Any]) -> list[Column]:
@@ -120,19 +147,15 @@ def _columns(session: Any, asked: Asked, shown: list[Any]) -> list[Column]:
 
 def _around(asked: Asked, made: list[Column]) -> dict[str, Any]:
     step = STEPS[asked.view]
-    today = g.house.local_date(now())
-    return {
+    return hours_frame(made) | {
         "first": made[0].day if made else asked.day,
         "last": made[-1].day if made else asked.day,
-        "window": made[0].window if made else None,
-        "now_minute": next((one.now_minute for one in made if one.now_minute is not None), None),
-        "today": today,
+        "today": today(),
         "earlier_url": asked.url(day=asked.day - step),
         "later_url": asked.url(day=asked.day + step),
-        "today_url": asked.url(day=today),
+        "today_url": asked.url(day=today()),
         "new_url": known("booking.new"),
         "settings_url": known("types.index"),
-        "may_book": actor().may(Permission.BOOK),
         "may_settle": actor().may(Permission.SETTINGS),
     }
 
@@ -144,10 +167,11 @@ def _usual(whose: list[Any]) -> int | None:
     return whose[0].id if whose else None
 
 
-def _asked(view: str, args: Any) -> Asked:
+def asked_for(view: str, args: Any) -> Asked:
+    """Return the page that an address with these arguments asks for."""
     day = args.get("day")
     try:
-        wanted = date.fromisoformat(day) if day else g.house.local_date(now())
+        wanted = date.fromisoformat(day) if day else today()
     except ValueError:
         abort(404)
     if not 1901 <= wanted.year <= 2198:
@@ -163,7 +187,7 @@ def _beside(day: date) -> Asked:
         abort(400)
     view = there.path.rpartition("/")[2]
     args = {key: values[0] for key, values in parse_qs(there.query).items() if key != "day"}
-    return _asked(view if view in STEPS else "week", args | {"day": day.isoformat()})
+    return asked_for(view if view in STEPS else "week", args | {"day": day.isoformat()})
 
 
 def _id(text: str | None) -> int | None:

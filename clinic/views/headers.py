@@ -10,14 +10,15 @@ from clinic.config import Config
 CHECKOUT = "https://checkout.stripe.com"
 YEAR_SECONDS = 31_536_000
 STATIC = "assets.static_file"
+COOKIELESS = (STATIC, "feeds.subscribed")
 
 
 class _Cookies(SecureCookieSessionInterface):
-    """Leave static files without a cookie, so that a new sign-in does not fetch them again."""
+    """Leave static files without a cookie, so that a new sign-in does not fetch them again, and feeds, which know nobody."""
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Write the cookie unless the answer is a static file."""
-        if request.endpoint != STATIC:
+        """Write the cookie unless the answer is one that goes without."""
+        if request.endpoint not in COOKIELESS:
             super().save_session(app, session, response)
 
 
@@ -46,6 +47,10 @@ def register(app: Flask) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
         headers = response.headers
+        if response.status_code == 204:  # nothing to load, sniff or frame: it stays small on a slow line
+            headers["Cache-Control"] = "no-store"
+            headers.remove("Content-Type")
+            return response
         headers.setdefault("Content-Security-Policy", policy)
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "same-origin")
@@ -53,7 +58,7 @@ def register(app: Flask) -> None:
         headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
         if config.is_https:
             headers.setdefault("Strict-Transport-Security", f"max-age={YEAR_SECONDS}")
-        if request.endpoint != STATIC:
+        if request.endpoint not in COOKIELESS:
             response.vary.add("HX-Request")
         if "Cache-Control" not in headers:
             headers["Cache-Control"] = "no-store"
