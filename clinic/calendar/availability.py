@@ -1,6 +1,6 @@
 """Whether a time is free: what clashes, what staff should be warned of, and which free times are nearest."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -53,7 +53,9 @@ class WarnedError(RefusalError):
 
 
 @dataclass(frozen=True)
-class _Span:
+class Span:
+    """Hold a time that is taken, half-open."""
+
     starts_at: datetime
     ends_at: datetime
 
@@ -83,6 +85,20 @@ def clash(
     return _described(session, item, practitioner_id) if item else None
 
 
+def clashes(session: Session, item_ids: Collection[int], *, practitioner_id: int) -> dict[int, Clash]:
+    """Describe busy items that are in the way of that practitioner, all at once."""
+    items = session.scalars(
+        select(Item)
+        .where(Item.id.in_(item_ids))
+        .options(selectinload(Item.attendees).joinedload(Attendee.client), joinedload(Item.type))
+    ).all()
+    # Held while they are described, so that each is read once.
+    _groups = session.scalars(select(ClientGroup).where(ClientGroup.id.in_({item.group_id for item in items}))).all()
+    _others = session.scalars(select(Practitioner).where(Practitioner.id.in_({item.practitioner_id for item in items}))).all()
+    _rooms = session.scalars(select(Room).where(Room.id.in_({item.room_id for item in items}))).all()
+    return {item.id: _described(session, item, practitioner_id) for item in items}
+
+
 def refuse_clash(found: Clash, who: Actor, house: House) -> OverlapError:
     """Put a clash into words, naming the client only to those who may see that calendar."""
     starts, ends = (clock.local(moment, house.timezone) for moment in (found.starts_at, found.ends_at))
@@ -101,10 +117,25 @@ def warnings(
     session: Session, *, practitioner_id: int, location_id: int | None, starts_at: datetime, ends_at: datetime
 ) -> list[str]:
     """List in sentences what speaks against the time though it is free: closed, time off, outside working hours."""
-    house = settings.house(session)
+    timezone = settings.house(session).timezone
     off = hours.off_spans(session, [practitioner_id], starts_at, ends_at)
-    found = [_off_words(span) for span in off]
-    if not off and not _is_worked(session, practitioner_id, location_id, starts_at, ends_at, house.timezone):
+    first, last = (clock.local_date(moment, timezone) for moment in (starts_at, ends_at - timedelta(microseconds=1)))
+    working = [] if off else hours.working_spans(session, [practitioner_id], first, last)
+    return spoken_against(working, off, location_id=location_id, starts_at=starts_at, ends_at=ends_at, timezone=timezone)
+
+
+def spoken_against(
+    working: Sequence[hours.WorkingSpan],
+    off: Sequence[hours.OffSpan],
+    *,
+    location_id: int | None,
+    starts_at: datetime,
+    ends_at: datetime,
+    timezone: str,
+) -> list[str]:
+    """List what working hours and time off of those days say against a span."""
+    found = [_off_words(span) for span in off if span.starts_at < ends_at and starts_at < span.ends_at]
+    if not found and not _is_worked(working, location_id, starts_at, ends_at, timezone):
         found.append("This is outside working hours here.")
     return found
 
@@ -135,15 +166,30 @@ def nearest_free(
     for each in sorted({span.day for span in spans}):
         if len(free) >= count:
             break
-        todays = [span for span in spans if span.day == each and location_id in (None, span.location_id)]
-        starts = [
-            start
-            for span in todays
-            for start in _starts(span, minutes, timezone)
-            if start >= least and not _is_taken(taken, start, start + timedelta(minutes=minutes))
-        ]
-        free += sorted(starts, key=lambda start: (abs(start - around), start))
+        todays = [span for span in spans if span.day == each]
+        starts = free_starts(todays, taken, location_id=location_id, minutes=minutes, around=around, timezone=timezone)
+        free += [start for start in starts if start >= least]
     return free[:count]
+
+
+def free_starts(
+    working: Iterable[hours.WorkingSpan],
+    taken: Sequence[Span],
+    *,
+    location_id: int | None,
+    minutes: int,
+    around: datetime,
+    timezone: str,
+) -> list[datetime]:
+    """List the free starts within those working hours, nearest to `around` first."""
+    starts = (
+        start
+        for span in working
+        if location_id in (None, span.location_id)
+        for start in _starts(span, minutes, timezone)
+        if not _is_taken(taken, start, start + timedelta(minutes=minutes))
+    )
+    return sorted(starts, key=lambda start: (abs(start - around), start))
 
 
 def _described(session: Session, item: Item, practitioner_id: int) -> Clash:
@@ -169,12 +215,8 @@ def _off_words(span: hours.OffSpan) -> str:
 
 
 def _is_worked(
-    session: Session, practitioner_id: int, location_id: int | None, starts_at: datetime, ends_at: datetime, timezone: str
+    spans: Sequence[hours.WorkingSpan], location_id: int | None, starts_at: datetime, ends_at: datetime, timezone: str
 ) -> bool:
-    first, last = (clock.local_date(moment, timezone) for moment in (starts_at, ends_at - timedelta(microseconds=1)))
-    spans = hours.working_spans(session, [practitioner_id], first, last)
-    if not spans:
-        return False
     covered = starts_at
     here = (span for span in spans if location_id in (None, span.location_id))
     edges = ((hours.instant(s.day, s.starts_minute, timezone), hours.instant(s.day, s.ends_minute, timezone)) for s in here)
@@ -184,7 +226,7 @@ def _is_worked(
     return covered >= ends_at
 
 
-def _taken(session: Session, practitioner_id: int, room_id: int | None, from_at: datetime, to_at: datetime) -> list[_Span]:
+def _taken(session: Session, practitioner_id: int, room_id: int | None, from_at: datetime, to_at: datetime) -> list[Span]:
     mine = Item.practitioner_id == practitioner_id
     rows = session.execute(
         select(Item.starts_at, Item.ends_at)
@@ -193,10 +235,10 @@ def _taken(session: Session, practitioner_id: int, room_id: int | None, from_at:
         .limit(SPANS_MAX)
     )
     off = hours.off_spans(session, [practitioner_id], from_at, to_at)
-    return [_Span(*row) for row in rows] + [_Span(span.starts_at, span.ends_at) for span in off]
+    return [Span(*row) for row in rows] + [Span(span.starts_at, span.ends_at) for span in off]
 
 
-def _is_taken(taken: Iterable[_Span], starts_at: datetime, ends_at: datetime) -> bool:
+def _is_taken(taken: Iterable[Span], starts_at: datetime, ends_at: datetime) -> bool:
     return any(span.starts_at < ends_at and starts_at < span.ends_at for span in taken)
 
 

@@ -64,20 +64,25 @@ def item_for(session: Session, who: Actor, item_id: int) -> Item:
     return item
 
 
-def book(session: Session, who: Actor, wanted: Wanted, now: datetime) -> Item:
+def book(
+    session: Session, who: Actor, wanted: Wanted, now: datetime, *, terms: Terms | None = None, series_id: int | None = None
+) -> Item:
     """Book, copy the fee onto who is billed, and let packages link. Must run inside `writing()`.
+
+    Args:
+        terms: what the wish was agreed to come to, where that is known already.
 
     Raises:
         OverlapError: the practitioner or the room is taken; it names what stands there.
         WarnedError: the time is closed, off or outside working hours, and nobody said to book anyway.
         RefusalError: a lock, a room, a payer or a client does not hold, or a package just misses.
     """
-    terms = agree(session, who, wanted)
+    terms = terms or agree(session, who, wanted)
     _check_time(session, who, wanted, terms, besides=None)
     _ask_about_near_miss(session, wanted, terms)
     item = Item(
         kind=terms.kind, type_id=wanted.type_id, practitioner_id=wanted.practitioner_id, location_id=terms.location_id,
-        room_id=terms.room_id, group_id=wanted.group_id, starts_at=wanted.starts_at, ends_at=terms.ends_at,
+        room_id=terms.room_id, group_id=wanted.group_id, series_id=series_id, starts_at=wanted.starts_at, ends_at=terms.ends_at,
         is_busy=wanted.is_busy, is_blocking=wanted.is_busy, mode=terms.mode, title=wanted.title, notes=wanted.notes,
         created_at=now, created_by_id=who.user_id, changed_at=now, version=1,
         attendees=[_attendee(place, terms.price, now) for place in terms.places],

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -57,15 +58,26 @@ def candidate(
     if attendee_id is not None:
         unlinked = select(UnlinkedPair.line_id).where(UnlinkedPair.attendee_id == attendee_id)
         query = query.where(InvoiceLine.id.not_in(unlinked))
-    never = PackageSale.expires_date.is_(None)
-    order = (never, PackageSale.expires_date, Invoice.issued_at, PackageSale.id, InvoiceLine.position)
-    found = session.execute(query.add_columns(PackageSale).order_by(*order).limit(1)).first()
+    found = session.execute(query.add_columns(PackageSale).order_by(*_in_order()).limit(1)).first()
     if found is None:
         return None
     line, sale = found
     same_sale = _open_lines(client_id, fee_id).where(PackageSale.id == sale.id)
     left = session.scalar(select(func.count()).select_from(same_sale.subquery())) or 0
     return Candidate(line_id=line.id, sale_id=sale.id, invoice_id=sale.invoice_id, name=sale.name, left=left)
+
+
+def open_lines(
+    session: Session, *, client_id: int, fee_id: int, practitioner_id: int, location_id: int
+) -> list[tuple[str, date | None]]:
+    """List the lines that bookings of this kind would use one after another, as `candidate` takes them: package, last day."""
+    query = (
+        _open_lines(client_id, fee_id)
+        .where(PackageSale.practitioner_id == practitioner_id, PackageSale.location_id == location_id)
+        .with_only_columns(PackageSale.name, PackageSale.expires_date)
+        .order_by(*_in_order())
+    )
+    return [(name, expires) for name, expires in session.execute(query)]
 
 
 def near_miss(
@@ -104,6 +116,11 @@ def numbers(session: Session, invoice_ids: Iterable[int]) -> dict[int, tuple[int
     for line_id, invoice_id in rows:
         lines_of.setdefault(invoice_id, []).append(line_id)
     return {line_id: (at, len(ids)) for ids in lines_of.values() for at, line_id in enumerate(ids, start=1)}
+
+
+def _in_order() -> tuple[Any, ...]:
+    never = PackageSale.expires_date.is_(None)
+    return never, PackageSale.expires_date, Invoice.issued_at, PackageSale.id, InvoiceLine.position
 
 
 def _open_lines(client_id: int, fee_id: int) -> Select[InvoiceLine]:
