@@ -55,6 +55,7 @@ def create_app(config: Config | None = None, *, instance_path: str | None = None
     login.init_app(app)
     csrf.init_app(app)
     compress.init_app(app)
+    compress.compress_mimetypes_set.add("text/calendar")
     logging.getLogger("xhtml2pdf").setLevel(logging.ERROR)  # its warnings quote the document, names and all
     app.extensions["paper"] = Paper(Path(__file__).parent / "templates" / "paper", Path(__file__).parent / "static" / "fonts")
     views.register(app)

@@ -245,7 +245,7 @@ def a_read_feed(session: Session, cast: Cast) -> None:
     for number in range(400):
         starts_at = today + timedelta(days=number // 8 - 20, hours=number % 8)
         item = Item(kind=ItemKind.APPOINTMENT, type_id=cast.therapy_id, practitioner_id=cast.pat_id, starts_at=starts_at,
-                    location_id=cast.harbour_id, ends_at=starts_at + timedelta(minutes=50), created_at=NOW, changed_at=NOW)  # fmt: skip
+                    ends_at=starts_at + timedelta(minutes=50), created_at=NOW, changed_at=NOW)  # fmt: skip
         session.add(item)
         session.flush()
         session.add(Attendee(item_id=item.id, client_id=cast.cleo_id, status_at=NOW, billing_changed_at=NOW))
@@ -255,6 +255,6 @@ def a_read_feed(session: Session, cast: Cast) -> None:
 
 FEEDS = [
     Row("a calendar feed's page", "pat", lambda cast: f"/calendar/feeds/{cast.pat_id}", queries=4, kilobytes=3),
-    Row("a calendar feed of 400 items", "stranger", "/feeds/secret.ics", queries=3, kilobytes=13, stage=a_read_feed),
+    Row("a calendar feed of 400 items", "stranger", "/feeds/secret.ics", queries=4, kilobytes=13, stage=a_read_feed),
 ]
 ROWS += FEEDS

@@ -16,6 +16,7 @@ from clinic.forms.calendar import NO_SUCH, id_or_none
 from clinic.kernel import clock
 from clinic.kernel.errors import RefusalError
 from clinic.models.calendar import AppointmentType, ItemKind, Mode
+from clinic.models.practice import FeedDetail
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 ALL, SOME = "all", "some"
@@ -174,6 +175,18 @@ class TimeOffForm(HouseForm):
             "ends_at": ends_at,
             "label": self.label.data or "",
         }
+
+
+class FeedForm(HouseForm):
+    """Ask how much a calendar feed tells."""
+
+    detail = RadioField("What it tells", choices=[SelectChoice(FeedDetail.BUSY.value, "Busy only"),
+                                                  SelectChoice(FeedDetail.INITIALS.value, "Initials"),
+                                                  SelectChoice(FeedDetail.FULL.value, "Full")])  # fmt: skip
+
+    def chosen(self) -> FeedDetail:
+        """Return what was chosen."""
+        return FeedDetail(self.detail.data)
 
 
 def _minute(wall: time) -> int:

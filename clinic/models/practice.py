@@ -28,6 +28,14 @@ class InvoiceCreation(StrEnum):
     AS_PRACTICE = "as_practice"
 
 
+class FeedDetail(StrEnum):
+    """Name how much a practitioner's calendar feed tells."""
+
+    BUSY = "busy"
+    INITIALS = "initials"
+    FULL = "full"
+
+
 class JobStatus(StrEnum):
     """Name how far one job came for one local date."""
 
@@ -73,6 +81,9 @@ class Practice(Base):
     practitioners_see_all: Mapped[bool] = mapped_column(default=False)
     # Who leaves a browser alone for so long is signed out of it.
     idle_minutes: Mapped[int] = mapped_column(default=60)
+    # Clients are told of a change so many minutes after it, so that a corrected mistake sends nothing.
+    message_grace_minutes: Mapped[int] = mapped_column(default=3)
+    reminder_hours: Mapped[int] = mapped_column(default=24)
     autopay_minimum_cents: Mapped[int] = mapped_column(default=50)
     # Set when a backup was restored: AutoPay stays off until a person confirms.
     restored_at: Mapped[datetime | None]
@@ -115,6 +126,10 @@ class Practitioner(Base):
     # Where a booking lands when nothing else says.
     location_id: Mapped[int | None] = mapped_column(ForeignKey("locations.id"))
     is_archived: Mapped[bool] = mapped_column(default=False)
+    # The calendar feed. Its address carries the token; only its hash is kept here. None: no feed.
+    feed_token_hash: Mapped[str | None] = mapped_column(unique=True)
+    feed_reset_at: Mapped[datetime | None]
+    feed_detail: Mapped[FeedDetail] = mapped_column(default=FeedDetail.BUSY)
 
 
 class User(Base):
@@ -128,6 +143,8 @@ class User(Base):
     password_hash: Mapped[str]
     practitioner_id: Mapped[int | None] = mapped_column(ForeignKey("practitioners.id"), unique=True)
     is_active: Mapped[bool] = mapped_column(default=True)
+    # Whether the signs are explained under the calendar.
+    shows_legend: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     roles: Mapped[list["UserRole"]] = relationship(lazy="raise", back_populates="user", cascade="all, delete-orphan")
 

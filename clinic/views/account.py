@@ -66,4 +66,5 @@ def _shown(form: ChangePasswordForm) -> Answer:
     with reading() as session:
         user = accounts.own_account(session, actor())
         sessions = accounts.sessions_for(session, actor(), now())
-    return page("account/show.html", form=form, then=url_for(".show"), user=user, sessions=sessions)
+    own = actor().practitioner_id
+    return page("account/show.html", form=form, then=url_for(".show"), user=user, sessions=sessions, own=own)

@@ -34,7 +34,7 @@ class Alarm:
 ALARM, ALARM_EVERY = "clinic-alarm", timedelta(minutes=1)
 # Label, the endpoint it leads to, the right it needs, the blueprints it is current for.
 WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
-    ("Schedule", "calendar.home", Permission.SEE_CALENDAR, ("calendar", "booking", "changes", "types", "hours")),
+    ("Schedule", "calendar.home", Permission.SEE_CALENDAR, ("calendar", "booking", "changes", "feeds", "types", "hours")),
     (
         "Clients",
         "clients.index",
