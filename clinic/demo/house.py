@@ -93,6 +93,10 @@ def _describe(session: Session, owner: Actor, now: datetime) -> None:
             idle_minutes=60,
         ), now,
     )  # fmt: skip
+    rules = details.MissedRules(
+        past_booked_is_attended=True, cancellation_window_hours=24, late_cancel_bp=5_000, no_show_bp=5_000
+    )
+    details.change_missed_rules(session, owner, rules, now)
     kept = document_settings.current(session)
     footer = "Thank you. Sessions cancelled with less than 24 hours’ notice are charged at half the fee."
     document_settings.change(session, owner, replace(kept, document_footer=footer), now)
