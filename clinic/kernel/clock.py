@@ -72,6 +72,7 @@ def instant_at(day: date, wall: time, timezone: str) -> datetime:
     return instant
 
 
+@lru_cache(maxsize=4_096)
 def day_start(day: date, timezone: str) -> datetime:
     """Return the first instant of a local day, also where midnight itself is skipped."""
     there = datetime.combine(day, time.min, zone(timezone))

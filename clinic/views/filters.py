@@ -26,6 +26,11 @@ def _house() -> House:
 _wall_time = lru_cache(maxsize=3_000)(locales.wall_time)
 
 
+@lru_cache(maxsize=3_000)
+def _clock_time(text: str, locale: locales.Locale) -> str:
+    return locales.wall_time(time.fromisoformat(text), locale)
+
+
 def money_full(cents: int) -> str:
     """Print "$1,234.50"."""
     return _house().money(cents)
@@ -65,7 +70,7 @@ def minute_time(minute: int) -> str:
 
 def clock_time(text: str) -> str:
     """Print "14:30" as the locale has it: "2:30 pm"."""
-    return _wall_time(time.fromisoformat(text), _house().locale)
+    return _clock_time(text, _house().locale)
 
 
 def hour_words(hour: int) -> str:
