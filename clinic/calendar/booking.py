@@ -18,13 +18,18 @@ from clinic.calendar.terms import NO_PRICE, Kept, Place, Terms, Wanted, agree, p
 from clinic.calendar.types import Price
 from clinic.kernel import clock, money
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
+from clinic.messages import outbox
 from clinic.models import guards
 from clinic.models.billing import InvoiceLine, InvoiceSource, Share
 from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind, Status
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
-__all__ = ["Move", "OverlapError", "Wanted", "WarnedError", "book", "delete", "edit", "item_for", "move"]
+__all__ = ["Move", "OverlapError", "StaleError", "Wanted", "WarnedError", "book", "delete", "edit", "item_for", "move"]
+
+
+class StaleError(ClashError):
+    """Refuse to save over what someone else changed since the form was opened."""
 
 
 class Same(Enum):
@@ -42,6 +47,7 @@ class Move:
     room_id: int | Same | None = Same.SAME
     overrides_warnings: bool = False
     package_choice: Choice | None = None
+    notifies: bool = True
 
 
 def item_for(session: Session, who: Actor, item_id: int) -> Item:
@@ -100,6 +106,7 @@ def book(
                  client_ids=[place.client_id for place in terms.places], fee_cents=terms.price.cents, busy=item.is_busy,
                  despite_warnings=wanted.overrides_warnings)  # fmt: skip
     linking.on_booked(session, who, item, now, uses_package=wanted.uses_package)
+    outbox.tell(session, who, item, {}, now, notifies=wanted.notifies)
     return item
 
 
@@ -113,6 +120,7 @@ def edit(session: Session, who: Actor, item_id: int, wanted: Wanted, now: dateti
         RefusalError: a rule does not hold; fee, client and payer stay while it is on an invoice.
     """
     item = _unchanged(session, who, item_id, version)
+    told = outbox.standing(item)
     if (wanted.type_id, wanted.practitioner_id, wanted.group_id) != (item.type_id, item.practitioner_id, item.group_id):
         raise RefusalError("Type and group stay as booked. Cancel this one and book another.", field="type")
     kept = kept_of(session, item)
@@ -139,6 +147,7 @@ def edit(session: Session, who: Actor, item_id: int, wanted: Wanted, now: dateti
                  despite_warnings=wanted.overrides_warnings)  # fmt: skip
     linking.on_changed(session, who, item, now, rematches=rematches, uses_package=wanted.uses_package,
                        choice=wanted.package_choice)  # fmt: skip
+    outbox.tell(session, who, item, told, now, notifies=wanted.notifies)
     return item
 
 
@@ -151,6 +160,7 @@ def move(session: Session, who: Actor, item_id: int, to: Move, now: datetime, *,
         MismatchError: its package no longer fits and nobody chose.
     """
     item = _unchanged(session, who, item_id, version)
+    told = outbox.standing(item)
     practitioner = practitioner_for(session, who, to.practitioner_id or item.practitioner_id)
     is_other = practitioner.id != item.practitioner_id
     kind = session.get(AppointmentType, item.type_id) if item.type_id else None
@@ -162,7 +172,7 @@ def move(session: Session, who: Actor, item_id: int, to: Move, now: datetime, *,
         if room_id is None and kind is not None and kind.requires_room:
             raise RefusalError(f"{kind.name} needs a room.", field="room")
     ends_at = to.starts_at + (item.ends_at - item.starts_at)
-    if item.is_blocking:
+    if blocks(item):
         _refuse_clash(session, who, practitioner.id, room_id, to.starts_at, ends_at, besides=item)
     if not to.overrides_warnings:
         _warn(session, practitioner.id, item.location_id, to.starts_at, ends_at)
@@ -170,6 +180,7 @@ def move(session: Session, who: Actor, item_id: int, to: Move, now: datetime, *,
     with guarded(session):
         item.practitioner_id, item.room_id = practitioner.id, room_id
         item.starts_at, item.ends_at = to.starts_at, ends_at
+        item.is_blocking = blocks(item)
         _touch(item, now)
     timezone = settings.house(session).timezone
     if is_other or clock.local_date(was_at, timezone) != clock.local_date(item.starts_at, timezone):
@@ -178,12 +189,14 @@ def move(session: Session, who: Actor, item_id: int, to: Move, now: datetime, *,
     audit.record(session, who, "moved", "item", item.id, now, was_at=was_at.isoformat(), starts_at=item.starts_at.isoformat(),
                  practitioner_id=item.practitioner_id, despite_warnings=to.overrides_warnings)  # fmt: skip
     linking.on_changed(session, who, item, now, rematches=is_other, choice=to.package_choice)
+    outbox.tell(session, who, item, told, now, notifies=to.notifies)
     return item
 
 
-def delete(session: Session, who: Actor, item_id: int, now: datetime) -> None:
+def delete(session: Session, who: Actor, item_id: int, now: datetime, *, notifies: bool = True) -> None:
     """Take an item out of the calendar. Its invoice, if any, stays; a package session returns. Must run inside `writing()`."""
     item = item_for(session, who, item_id)
+    told = outbox.standing(item)
     item.deleted_at, item.is_blocking = now, False
     _touch(item, now)
     for attendee in item.attendees:
@@ -191,6 +204,7 @@ def delete(session: Session, who: Actor, item_id: int, now: datetime) -> None:
     session.flush()
     audit.record(session, who, "deleted", "item", item.id, now, starts_at=item.starts_at.isoformat())
     linking.on_deleted(session, who, item, now)
+    outbox.tell(session, who, item, told, now, notifies=notifies)
 
 
 def blocks(item: Item) -> bool:
@@ -362,7 +376,7 @@ def _refuse_invoiced(session: Session, kept: Kept) -> None:
 def _unchanged(session: Session, who: Actor, item_id: int, version: int) -> Item:
     item = item_for(session, who, item_id)
     if item.version != version:
-        raise ClashError("Someone changed this meanwhile. Look at it as it is now, then decide again.")
+        raise StaleError("Someone changed this meanwhile. Nothing you typed is lost: choose which of the two shall stand.")
     return item
 
 

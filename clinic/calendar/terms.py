@@ -35,6 +35,7 @@ class Wanted:
         uses_package: False is the opt-out from linking to a package by itself.
         accepts_unpaid: False asks first when a package just misses (rulebook 3.4).
         overrides_warnings: True books outside working hours, in time off and on closed days.
+        notifies: False tells the client nothing (rulebook 8).
     """
 
     type_id: int | None
@@ -56,6 +57,7 @@ class Wanted:
     overrides_warnings: bool = False
     accepts_unpaid: bool = True
     package_choice: Choice | None = None
+    notifies: bool = True
 
 
 @dataclass(frozen=True)

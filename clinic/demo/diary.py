@@ -108,6 +108,7 @@ class Diary:
         return Wanted(
             type_id=self.world.type_ids[name], practitioner_id=self.world.practitioner_ids[index], starts_at=at,
             minutes=minutes, group_id=self.world.group_ids[group] if group is not None else None, overrides_warnings=True,
+            notifies=False,  # all of it was told long ago
             **rest,  # type: ignore[arg-type]
         )  # fmt: skip
 
@@ -137,7 +138,7 @@ class Diary:
         decided_at = max(min(decided_at, self.now - timedelta(minutes=5)), booked_at + timedelta(minutes=1))
 
         def settle(session: Session) -> None:
-            statuses.set_status(session, self.world.desk, made[0], fate, decided_at)
+            statuses.set_status(session, self.world.desk, made[0], fate, decided_at, notifies=False)
 
         yield Moment(decided_at, settle)
 

@@ -1,0 +1,43 @@
+"""The messages of this minute: reminders that are due are written, then everything whose time has come is sent."""
+
+import logging
+
+from clinic.jobs.runs import Clock, Report
+from clinic.kernel.database import reading, writing
+from clinic.messages import delivery, outbox
+from clinic.messages.smtp import Mailer, UndeliveredError
+
+JOB = "messages"
+log = logging.getLogger("clinic.jobs")
+
+
+def run(mailer: Mailer | None, now: Clock) -> Report:
+    """Send what is due, one message a transaction before and one after. Safe to run twice, at once or late.
+
+    Without a mail server nothing is claimed: the outbox keeps what would have been sent. A message may arrive twice when the
+    process dies between sending it and writing that down, never not at all.
+    """
+    with writing() as session:
+        outbox.remind(session, now())
+    if mailer is None:
+        return Report()
+    with reading() as session:
+        message_ids = delivery.due_ids(session, now())
+    done = failed = 0
+    for message_id in message_ids:
+        with writing() as session:
+            outgoing = delivery.claim(session, message_id, now())
+        if outgoing is None:
+            continue
+        error, is_final = "", False
+        try:
+            mailer.send(outgoing)
+        except UndeliveredError as undelivered:
+            error, is_final = undelivered.words, undelivered.is_final
+        except Exception as unknown:  # noqa: BLE001 - one bad message never holds up the others
+            error = f"Something went wrong ({type(unknown).__name__})."
+            log.error("message %s failed: %s", message_id, type(unknown).__name__)
+        with writing() as session:
+            delivery.settle(session, message_id, now(), error=error, is_final=is_final)
+        done, failed = done + (not error), failed + bool(error)
+    return Report(done, failed)

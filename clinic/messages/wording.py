@@ -1,0 +1,140 @@
+"""The wording of each kind of message: the usual one, the practice's own, and the words in braces that it may hold."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from clinic.kernel.errors import NotFoundError, RefusalError
+from clinic.models.messages import MessageKind, MessageTemplate
+from clinic.practice import audit
+from clinic.practice.permissions import Actor
+
+SUBJECT_CHARS_MAX = 120
+BODY_CHARS_MAX = 4_000
+KINDS = {
+    MessageKind.CONFIRMATION: "Confirmation",
+    MessageKind.CHANGE: "Change",
+    MessageKind.CANCELLATION: "Cancellation",
+    MessageKind.REMINDER: "Reminder",
+}
+# What a message may name, and what it stands for.
+PLACEHOLDERS = {
+    "client": "the client’s name",
+    "first_name": "their first name",
+    "date": "the day, with its weekday",
+    "time": "when it begins",
+    "ends": "when it ends",
+    "how": "in person, by phone or by video",
+    "practitioner": "who gives the session",
+    "location": "the location with its address",
+    "practice": "the practice’s name",
+    "phone": "the practice’s phone",
+}
+# A subject is read on lock screens by whoever is near: nothing in it says who, where or what for.
+SUBJECT_PLACEHOLDERS = ("date", "time", "practice")
+_BRACES = re.compile(r"\{([^{}\n]*)\}")
+_SIGNED = "\n\nIf you have a question, call {practice}: {phone}\n"
+_WHEN = "\n\n{date}\n{time} to {ends}, {how}\nWith {practitioner}\n{location}"
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Hold subject and text of a kind of message, and whether it is sent."""
+
+    kind: MessageKind
+    subject: str
+    body: str
+    is_on: bool = True
+
+    @property
+    def word(self) -> str:
+        """Return what staff call this kind."""
+        return KINDS[self.kind]
+
+
+USUAL = {
+    wording.kind: wording
+    for wording in (
+        Wording(MessageKind.CONFIRMATION, "Your appointment on {date}",
+                "Hello {first_name},\n\nyour appointment is booked:" + _WHEN + _SIGNED),
+        Wording(MessageKind.CHANGE, "Your appointment has changed: {date}, {time}",
+                "Hello {first_name},\n\nyour appointment has changed. It is now:" + _WHEN + _SIGNED),
+        Wording(MessageKind.CANCELLATION, "Your appointment on {date} is cancelled",
+                "Hello {first_name},\n\nthis appointment is cancelled:\n\n{date}\n{time}, with {practitioner}" + _SIGNED),
+        Wording(MessageKind.REMINDER, "Your appointment on {date}, {time}",
+                "Hello {first_name},\n\na reminder of your appointment:" + _WHEN + _SIGNED),
+    )
+}  # fmt: skip
+
+
+def of(session: Session, kind: MessageKind) -> Wording:
+    """Return the practice's wording of a kind, or the usual one."""
+    row = session.get(MessageTemplate, kind)
+    return Wording(kind, row.subject, row.body, row.is_on) if row else USUAL[kind]
+
+
+def every(session: Session) -> list[Wording]:
+    """Return the wording of every kind, in the order staff know them."""
+    own = {row.kind: Wording(row.kind, row.subject, row.body, row.is_on) for row in session.scalars(select(MessageTemplate))}
+    return [own.get(kind, USUAL[kind]) for kind in KINDS]
+
+
+def kind_named(text: str) -> MessageKind:
+    """Return the kind of that name.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    found = next((kind for kind in KINDS if kind.value == text), None)
+    if found is None:
+        raise NotFoundError("message kind")
+    return found
+
+
+def change(session: Session, who: Actor, wording: Wording, now: datetime) -> None:
+    """Keep the practice's own wording of a kind. What is queued already stays as written. Must run inside `writing()`.
+
+    Raises:
+        RefusalError: subject or text is missing, or holds braces we cannot fill.
+    """
+    check(wording)
+    row = session.get(MessageTemplate, wording.kind) or MessageTemplate(kind=wording.kind)
+    row.subject, row.body, row.is_on = wording.subject, wording.body, wording.is_on
+    session.add(row)
+    audit.record(session, who, "changed message wording", "practice", 1, now, kind=wording.kind.value, is_on=wording.is_on)
+
+
+def check(wording: Wording) -> None:
+    """Refuse a wording that would send braces, or more than a subject may say.
+
+    Raises:
+        RefusalError: it names the field and the word in braces.
+    """
+    for field, text, known, most in (
+        ("subject", wording.subject, SUBJECT_PLACEHOLDERS, SUBJECT_CHARS_MAX),
+        ("body", wording.body, tuple(PLACEHOLDERS), BODY_CHARS_MAX),
+    ):
+        if not text.strip():
+            raise RefusalError("Enter some words.", field=field)
+        if len(text) > most:
+            raise RefusalError(f"At most {most} characters.", field=field)
+        offered = ", ".join(f"{{{name}}}" for name in known)
+        for name in _BRACES.findall(text):
+            if field == "subject" and name in PLACEHOLDERS and name not in known:
+                raise RefusalError(f"{{{name}}} may not stand in a subject, which others can see. It may hold {offered}.",
+                                   field=field)  # fmt: skip
+            if name not in known:
+                raise RefusalError(f"{{{name}}} is not known. Known are {offered}.", field=field)
+        if {"{", "}"} & set(_BRACES.sub("", text)):
+            raise RefusalError("A brace stands alone. Write words to fill in like {date}.", field=field)
+    if "\n" in wording.subject:
+        raise RefusalError("A subject is one line.", field="subject")
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Put the values into the words in braces; a value's own braces stay as they are."""
+    return _BRACES.sub(lambda found: values.get(found[1], found[0]), text)

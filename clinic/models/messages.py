@@ -1,0 +1,91 @@
+"""What clients are written: the outbox, the wording of each kind, and what a client wants to hear."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from clinic.kernel.database import Base
+
+
+class MessageKind(StrEnum):
+    """Name what a message tells a client of an appointment."""
+
+    CONFIRMATION = "confirmation"
+    CHANGE = "change"
+    CANCELLATION = "cancellation"
+    REMINDER = "reminder"
+
+
+class MessageState(StrEnum):
+    """Name how far a message came. DROPPED: it will not be sent, and `last_error` says why."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+class Message(Base):
+    """Hold one message to one client: written with the change it tells of, sent later."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        Index("ix_messages_state_next_try_at", "state", "next_try_at"),
+        Index("ix_messages_item_id_client_id", "item_id", "client_id"),
+        # A reminder is written once for one time of one appointment; sending it again on request is another row.
+        Index(
+            "uq_messages_reminder", "item_id", "client_id", "about_at", unique=True,
+            sqlite_where=text("kind = 'reminder' AND resends_id IS NULL"),
+            postgresql_where=text("kind = 'reminder' AND resends_id IS NULL"),
+        ),
+        CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent"),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[MessageKind]
+    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"), index=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"))
+    to_address: Mapped[str]
+    subject: Mapped[str]
+    body: Mapped[str]
+    ics: Mapped[str] = mapped_column(default="")
+    # What the client knew of the appointment before, and what this message says of it; empty: no appointment.
+    was: Mapped[str] = mapped_column(default="")
+    says: Mapped[str] = mapped_column(default="")
+    about_at: Mapped[datetime]  # when the appointment it is about begins
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    state: Mapped[MessageState] = mapped_column(default=MessageState.QUEUED)
+    tries: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime]
+    # Why a try failed or why it is not sent: never a name, an address or the mail server's own words.
+    last_error: Mapped[str] = mapped_column(default="")
+    sent_at: Mapped[datetime | None]
+    resends_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))
+    # The same in every try, so that a mail program can tell a second copy.
+    mail_id: Mapped[str] = mapped_column(unique=True)
+
+
+class MessageTemplate(Base):
+    """Hold the practice's own wording of a kind, and whether it is sent at all; without a row the usual wording holds."""
+
+    __tablename__ = "message_templates"
+
+    kind: Mapped[MessageKind] = mapped_column(primary_key=True)
+    subject: Mapped[str]
+    body: Mapped[str]
+    is_on: Mapped[bool] = mapped_column(default=True)
+
+
+class MessageChoice(Base):
+    """Hold what one client wants to hear; without a row everything but reminders, which a client opts in to."""
+
+    __tablename__ = "message_choices"
+
+    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"), primary_key=True)
+    confirmation: Mapped[bool] = mapped_column(default=True)
+    change: Mapped[bool] = mapped_column(default=True)
+    cancellation: Mapped[bool] = mapped_column(default=True)
+    reminder: Mapped[bool] = mapped_column(default=False)
