@@ -28,6 +28,11 @@ class StatusWord:
     word: str
     is_current: bool
 
+    @property
+    def asks(self) -> bool:
+        """Say whether it changes what is billed, so that the money is shown first."""
+        return self.value in (Status.NO_SHOW, Status.CANCELLED_BY_CLIENT)
+
 
 @dataclass(frozen=True)
 class Person:
@@ -149,28 +154,6 @@ def flyout_of(session: Session, who: Actor, item: Item, now: datetime, *, with_b
         may_pay=who.may(Permission.TAKE_PAYMENTS),
         may_sell=who.may(Permission.SELL_PACKAGES) and item.kind is ItemKind.APPOINTMENT and len(shown) == 1,
     )
-
-
-@dataclass(frozen=True)
-class CancelChoice:
-    """Be one way to cancel, and in words what it bills."""
-
-    value: str
-    word: str
-    bills: str
-
-
-def cancel_choices(session: Session, shown: Flyout, now: datetime) -> list[CancelChoice]:
-    """List the ways to cancel an item, the likely one first: Late cancelled inside the practice's window."""
-    practice, house = settings.practice(session), settings.house(session)
-    if shown.kind is not ItemKind.APPOINTMENT:
-        word = statuses.word(ItemKind.ACTIVITY, Status.CANCELLED_BY_PRACTICE)
-        return [CancelChoice(Status.CANCELLED_BY_PRACTICE.value, word, "")] if shown.kind is ItemKind.ACTIVITY else []
-    fee_cents = sum(billing.cents for billing in shown.billings)
-    due = statuses.policy_cents(practice, Status.LATE_CANCELLED, fee_cents) or 0
-    late = CancelChoice(Status.LATE_CANCELLED.value, statuses.WORDS[Status.LATE_CANCELLED], f"bills {house.money(due)}")
-    others = [CancelChoice(each.value, statuses.WORDS[each], "bills nothing") for each in statuses.CANCELLED]
-    return [late, *others] if statuses.is_late(practice, shown.starts_at, now) else [*others, late]
 
 
 @dataclass(frozen=True)

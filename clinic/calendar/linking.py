@@ -97,15 +97,16 @@ def on_status(session: Session, who: Actor, attendee: Attendee, now: datetime) -
     line, sale = held
     event, bills_cents = _fate(session, attendee, line)
     if event is not SessionEvent.RETURNED:
+        attendee.policy_cents = None
         if line.share_id is None:
-            attendee.policy_cents = None
             item = session.get_one(Item, attendee.item_id)
             _join(session, who, line, sale, attendee, item, now, reason=BY_STATUS)
         sessions.move(session, who, line, event, now, sale_id=sale.id, attendee_id=attendee.id, reason=BY_STATUS)
-    elif line.share_id is not None:
+    else:
         attendee.policy_cents = bills_cents
-        _part(session, who, line, sale, attendee.id, now, reason=BY_STATUS)
-        line.session_date = None
+        if line.share_id is not None:
+            _part(session, who, line, sale, attendee.id, now, reason=BY_STATUS)
+            line.session_date = None
     session.flush()
 
 
@@ -297,14 +298,14 @@ def _fate(session: Session, attendee: Attendee, line: InvoiceLine) -> tuple[Sess
         return SessionEvent.RETURNED, None
     if attendee.status.is_live and attendee.status is not Status.NO_SHOW:
         return SessionEvent.BOOKED, None
-    typed_cents = attendee.policy_cents
+    line_cents, typed_cents = line.unit_cents - line.discount_cents, attendee.policy_cents
     if typed_cents is not None:
-        return (SessionEvent.FORFEITED, None) if typed_cents >= attendee.fee_cents else (SessionEvent.RETURNED, typed_cents)
+        return (SessionEvent.FORFEITED, None) if typed_cents >= line_cents else (SessionEvent.RETURNED, typed_cents)
     practice = settings.practice(session)
     rate_bp = practice.no_show_bp if attendee.status is Status.NO_SHOW else practice.late_cancel_bp
     if rate_bp == money.BP_WHOLE:
         return SessionEvent.FORFEITED, None
-    return SessionEvent.RETURNED, money.share_of(line.unit_cents - line.discount_cents, rate_bp)
+    return SessionEvent.RETURNED, money.share_of(line_cents, rate_bp)
 
 
 def _line_it_left(session: Session, attendee: Attendee) -> tuple[InvoiceLine, PackageSale] | None:

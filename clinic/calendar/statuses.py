@@ -1,5 +1,6 @@
 """What became of an item: statuses per attendee, and what each does to the time, the fee and the package session."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -84,13 +85,17 @@ def set_status(
     *,
     attendee_id: int | None = None,
     reason: str = "",
+    bills_cents: int | None = None,
 ) -> Item:
     """Set the status of one attendee, or of all: fold it into what holds the time, the fee and the package.
 
     Must run inside `writing()`. Safe to repeat: who has the status already is left alone.
 
+    Args:
+        bills_cents: what a missed or late cancelled place bills instead of the practice's policy.
+
     Raises:
-        RefusalError: this kind of item has no such status.
+        RefusalError: this kind of item has no such status, or it cannot bill that amount.
         OverlapError: a cancelled item would hold its time again, but the time is taken.
     """
     item = booking.item_for(session, who, item_id)
@@ -99,7 +104,8 @@ def set_status(
         raise NotFoundError(f"attendee {attendee_id}")
     if status not in allowed(item.kind) or not chosen:
         raise RefusalError("This cannot have that status.", field="status")
-    chosen = [each for each in chosen if each.status is not status]
+    _check_amount(session, chosen, status, bills_cents)
+    chosen = [each for each in chosen if each.status is not status or bills_cents not in (None, each.policy_cents)]
     if not chosen:
         return item
     was_blocking = item.is_blocking
@@ -110,10 +116,21 @@ def set_status(
     _hand_over_fee(session, item, now)
     practice = settings.practice(session)
     for attendee in chosen:
-        _settle(session, who, item, attendee, practice, now)
+        _settle(session, who, item, attendee, practice, now, bills_cents)
         audit.record(session, who, "set status", "item", item.id, now, status=status.value, attendee_id=attendee.id)
     session.flush()
     return item
+
+
+def _check_amount(session: Session, chosen: Sequence[Attendee], status: Status, bills_cents: int | None) -> None:
+    if bills_cents is None:
+        return
+    billed = [each for each in chosen if each.is_billed]
+    if status not in MISSED or len(billed) != 1:
+        raise RefusalError("There is no one amount to choose here.", field="amount")
+    if not 0 <= bills_cents <= billed[0].fee_cents:
+        most = settings.house(session).money(billed[0].fee_cents)
+        raise RefusalError(f"Enter an amount up to the fee, {most}.", field="amount")
 
 
 def _hold(session: Session, who: Actor, item: Item, *, was_blocking: bool, now: datetime) -> None:
@@ -131,22 +148,24 @@ def _hold(session: Session, who: Actor, item: Item, *, was_blocking: bool, now: 
         item.changed_at = now
 
 
-def _settle(session: Session, who: Actor, item: Item, attendee: Attendee, practice: Practice, now: datetime) -> None:
+def _settle(
+    session: Session, who: Actor, item: Item, attendee: Attendee, practice: Practice, now: datetime, bills_cents: int | None
+) -> None:
     attendee.policy_cents = None
     if item.kind is not ItemKind.APPOINTMENT or not attendee.is_billed:
         return
-    is_packaged = linking.held_line(session, attendee.id) is not None
-    if not is_packaged:
-        attendee.policy_cents = policy_cents(practice, attendee.status, attendee.fee_cents)
+    attendee.policy_cents = bills_cents
     linking.on_status(session, who, attendee, now)
+    if attendee.policy_cents is None and linking.held_line(session, attendee.id) is None:
+        attendee.policy_cents = policy_cents(practice, attendee.status, attendee.fee_cents)
 
 
 def _hand_over_fee(session: Session, item: Item, now: datetime) -> None:
     """Keep the one fee of a couple, family or Activity on someone who is there: it bills if anyone attended (1.8)."""
     billed = [each for each in item.attendees if each.is_billed]
-    if len(billed) != 1 or len(item.attendees) == 1 or _is_there(billed[0]):
+    if len(billed) != 1 or len(item.attendees) == 1 or is_there(billed[0]):
         return
-    heir = next((each for each in item.attendees if _is_there(each)), None)
+    heir = next((each for each in item.attendees if is_there(each)), None)
     shares = work.shares_of(session, [billed[0].id])
     if heir is None or work.live_lines(session, [share.id for share in shares]):
         return
@@ -160,5 +179,6 @@ def _hand_over_fee(session: Session, item: Item, now: datetime) -> None:
         share.attendee_id = heir.id
 
 
-def _is_there(attendee: Attendee) -> bool:
+def is_there(attendee: Attendee) -> bool:
+    """Say whether the attendee is expected, came, or is counted as having come."""
     return attendee.status in (Status.BOOKED, Status.ARRIVED, Status.ATTENDED)

@@ -9,10 +9,12 @@ from wtforms import BooleanField, HiddenField, RadioField, SelectField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import InputRequired
 
+from clinic.calendar import statuses
 from clinic.calendar.availability import Clash, OverlapError, WarnedError
 from clinic.calendar.booking import Move, Same, Wanted
 from clinic.calendar.linking import Choice
 from clinic.calendar.offer import Offer, Option, Sketch
+from clinic.calendar.outcomes import Way
 from clinic.calendar.statuses import REASON_CHARS_MAX
 from clinic.calendar.terms import TITLE_CHARS_MAX
 from clinic.forms.base import DayField, HouseForm, MoneyField, OnceForm, TimeField, WholeField, line, text_area
@@ -254,9 +256,29 @@ class MoveForm(HouseForm):
 
 
 class CancelForm(HouseForm):
-    """Ask who cancelled, and why."""
+    """Ask who cancelled or did not come, why, and what that bills."""
 
     status = RadioField("Cancelled", choices=[], validate_choice=False, validators=[InputRequired("Choose one.")])
+    amount = MoneyField("Bills", required=False, render_kw={"inputmode": "decimal"})
+    reason = line("Reason, staff only", most=REASON_CHARS_MAX)
+    attendee = HiddenField()
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Read the amount only where the chosen way has one."""
+        if self.status.data not in tuple(statuses.MISSED):
+            self.amount.process_errors = []
+        return super().validate(extra_validators)
+
+    def bills_cents(self, ways: Sequence[Way]) -> int | None:
+        """Return what the chosen way bills, if it is another amount than the one shown."""
+        way = next((way for way in ways if way.value == self.status.data), None)
+        return way.typed_cents(self.amount.data) if way else None
+
+
+class NoShowForm(HouseForm):
+    """Ask what a no show bills, and why."""
+
+    amount = MoneyField("Bills", required=False, render_kw={"inputmode": "decimal"})
     reason = line("Reason, staff only", most=REASON_CHARS_MAX)
 
 

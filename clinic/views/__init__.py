@@ -10,6 +10,7 @@ from clinic.views import access, assets, converters, failures, filters, frame, h
 BLUEPRINTS = (
     "account",
     "assets",
+    "attendance",
     "auth",
     "autopay",
     "booking",

@@ -6,11 +6,11 @@ from typing import Any
 from flask import Blueprint, g, request, url_for
 from sqlalchemy.orm import Session
 
-from clinic.calendar import booking, flyout, offer, statuses
+from clinic.calendar import booking, flyout, offer, outcomes, statuses
 from clinic.calendar.flyout import Flyout
 from clinic.calendar.offer import EVENT, Offer, Option, Sketch
 from clinic.calendar.terms import Kept
-from clinic.forms.calendar import BookingForm, CancelForm, MoveForm, Place, status_of, version_of
+from clinic.forms.calendar import BookingForm, CancelForm, MoveForm, Place, id_or_none, status_of, version_of
 from clinic.kernel import clock
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
@@ -89,18 +89,25 @@ def move(item_id: int) -> Answer:
 @requires(Permission.BOOK)
 def cancel(item_id: int) -> Answer:
     """Ask who cancelled and say what that bills, or cancel."""
+    whose = id_or_none(request.values.get("attendee"))
     with reading() as session:
-        shown = flyout.flyout_for(session, actor(), item_id, now())
-        choices = flyout.cancel_choices(session, shown, now())
-    form = CancelForm(request.form if request.method == "POST" else None, data={"status": choices[0].value if choices else ""})
-    context: dict[str, Any] = {"flyout": shown, "filled": form, "choices": choices}
+        item = booking.item_for(session, actor(), item_id)
+        shown = flyout.flyout_of(session, actor(), item, now())
+        ways = outcomes.ways_to_cancel(session, item, shown, now(), attendee_id=whose)
+    amount = next((way.cents for way in ways if way.cents is not None), None)
+    usual = {"status": ways[0].value if ways else "", "amount": amount, "attendee": whose}
+    form = CancelForm(request.form if request.method == "POST" else None, data=usual)
+    context: dict[str, Any] = {"flyout": shown, "filled": form, "ways": ways, "person": outcomes.person_of(shown, whose)}
     if request.method == "GET":
         return answer("calendar/_cancel.html", **leaves.flyout_context(shown, leaves.asked_window()) | context)
     if form.validate():
         try:
             with writing() as session:
-                wanted = status_of(form.status.data)
-                statuses.set_status(session, actor(), item_id, wanted, now(), reason=form.reason.data or "")
+                wanted, cents = status_of(form.status.data), form.bills_cents(ways)
+                why = form.reason.data or ""
+                statuses.set_status(
+                    session, actor(), item_id, wanted, now(), attendee_id=whose, reason=why, bills_cents=cents
+                )
         except RefusalError as error:
             form.refuse(error)
     if form.complaints:

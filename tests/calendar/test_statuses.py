@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from clinic.billing import work
-from clinic.calendar import booking, flyout, statuses
+from clinic.calendar import booking, flyout, outcomes, statuses
 from clinic.calendar.booking import OverlapError
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.models.billing import Share
@@ -144,4 +144,5 @@ def test_cancelling_is_late_inside_the_window(session, cast):
 
 
 def _ways(session, cast, item):
-    return flyout.cancel_choices(session, flyout.flyout_for(session, cast.fay, item.id, NOW), NOW)
+    loaded = booking.item_for(session, cast.fay, item.id)
+    return outcomes.ways_to_cancel(session, loaded, flyout.flyout_of(session, cast.fay, loaded, NOW), NOW)

@@ -327,7 +327,8 @@ def test_cancelling_inside_the_window_suggests_late_and_says_what_it_bills(as_, 
         item_id = booking.book(session, cast.fay, therapy(cast, at(9)), NOW).id
     fay, url = as_("fay"), f"/calendar/items/{item_id}/cancel"
     asked = fay.get(url).text
-    assert re.search(r'value="late_cancelled" checked><span>Late cancelled</span><span class="end">bills \$75.00', asked)
+    assert re.search(r'value="late_cancelled" checked><span>Late cancelled<small>bills \$75.00', asked)
+    assert re.search(r'id="amount" inputmode="decimal" name="amount" type="text" value="75.00"', asked)
     done = fay.post(url, data={"status": "late_cancelled", "reason": "Flu"}, headers=GRID)
     assert done.status_code == 200
     assert "bills $75.00" in done.text

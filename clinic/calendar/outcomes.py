@@ -1,0 +1,144 @@
+"""What a cancellation or a missed session would do to its money, said before anyone saves it (rulebook 1.6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from clinic.calendar import statuses
+from clinic.calendar.flyout import Billing, Flyout, Person
+from clinic.kernel.errors import NotFoundError
+from clinic.models.billing import InvoiceLine
+from clinic.models.calendar import Attendee, Item, ItemKind, Status
+from clinic.models.practice import Practice
+from clinic.practice import settings
+from clinic.practice.settings import House
+
+
+@dataclass(frozen=True)
+class Way:
+    """Be one status to choose, what it does to the money in words, and the amount that may be changed."""
+
+    status: Status
+    word: str
+    says: str
+    cents: int | None = None  # None: there is no amount to choose
+    package: str = ""  # the package that the session of this amount comes from
+
+    @property
+    def value(self) -> str:
+        """Return what a form posts."""
+        return self.status.value
+
+    def typed_cents(self, cents: int | None) -> int | None:
+        """Return an amount only if it is another than the one that was shown."""
+        return None if self.cents is None or cents == self.cents else cents
+
+
+@dataclass(frozen=True)
+class _Told:
+    says: str
+    cents: int | None = None
+    package: str = ""
+
+
+def ways_to_cancel(
+    session: Session, item: Item, shown: Flyout, now: datetime, *, attendee_id: int | None = None
+) -> tuple[Way, ...]:
+    """List the ways to cancel, the likely one first: Late cancelled inside the practice's window."""
+    if item.kind is ItemKind.EVENT:
+        return ()
+    if item.kind is ItemKind.ACTIVITY:
+        return (way(session, item, shown, Status.CANCELLED_BY_PRACTICE, attendee_id=attendee_id),)
+    practice = settings.practice(session)
+    chosen = (Status.CANCELLED_BY_CLIENT, Status.CANCELLED_BY_PRACTICE)
+    is_late = statuses.is_late(practice, item.starts_at, now)
+    in_order = (Status.LATE_CANCELLED, *chosen) if is_late else (*chosen, Status.LATE_CANCELLED)
+    return tuple(way(session, item, shown, status, attendee_id=attendee_id) for status in in_order)
+
+
+def no_show(session: Session, item: Item, shown: Flyout, *, attendee_id: int | None = None) -> Way:
+    """Say what a no show of one attendee, or of all, does to the money.
+
+    Raises:
+        NotFoundError: this kind of item knows no No show.
+    """
+    if Status.NO_SHOW not in statuses.allowed(item.kind):
+        raise NotFoundError(f"no show of item {item.id}")
+    return way(session, item, shown, Status.NO_SHOW, attendee_id=attendee_id)
+
+
+def person_of(shown: Flyout, attendee_id: int | None) -> Person | None:
+    """Return the one of a group that is asked about."""
+    return next((person for person in shown.people if person.attendee_id == attendee_id), None)
+
+
+def way(session: Session, item: Item, shown: Flyout, status: Status, *, attendee_id: int | None = None) -> Way:
+    """Say what one status would do to the money of one attendee, or of all."""
+    chosen = {each.id: each for each in item.attendees if attendee_id in (None, each.id)}
+    practice, house = settings.practice(session), settings.house(session)
+    billings = [billing for billing in shown.billings if billing.attendee_id in chosen]
+    lines = _lines(session, [billing.package.line_id for billing in billings if billing.package])
+    heir = _heir(item, chosen)
+    told = [
+        _told(status, billing, chosen[billing.attendee_id], practice, house, lines, heir if len(shown.billings) == 1 else None)
+        for billing in billings
+    ]
+    word = statuses.word(item.kind, status)
+    if not told:
+        return Way(status, word, "bills nothing")
+    if len(told) == 1:
+        return Way(status, word, told[0].says, told[0].cents, told[0].package)
+    if len({each.says for each in told}) == 1:
+        return Way(status, word, f"each {told[0].says}")
+    return Way(status, word, "; ".join(f"{billing.client}: {each.says}" for billing, each in zip(billings, told, strict=True)))
+
+
+def _lines(session: Session, line_ids: Sequence[int]) -> dict[int, int]:
+    if not line_ids:
+        return {}
+    found = session.scalars(select(InvoiceLine).where(InvoiceLine.id.in_(line_ids)))
+    return {line.id: line.unit_cents - line.discount_cents for line in found}
+
+
+def _heir(item: Item, chosen: dict[int, Attendee]) -> str | None:
+    there = (each for each in item.attendees if each.id not in chosen and statuses.is_there(each))
+    return next((each.client.name for each in there), None)
+
+
+def _told(
+    status: Status,
+    billing: Billing,
+    attendee: Attendee,
+    practice: Practice,
+    house: House,
+    lines: dict[int, int],
+    heir: str | None,
+) -> _Told:
+    if billing.package:
+        return _of_package(status, billing.package.name, lines[billing.package.line_id], practice, house)
+    if billing.invoice:
+        where = f"invoice {billing.invoice.number}" if billing.invoice.number else "its draft invoice"
+        return _Told(f"stays on {where} as it is")
+    if billing.do_not_invoice:
+        return _Told("bills nothing: Do not invoice")
+    if heir is not None:
+        return _Told(f"the fee of {house.money(billing.cents)} passes to {heir}")
+    cents = statuses.policy_cents(practice, status, billing.cents)
+    if cents is None:
+        return _Told("bills nothing")
+    if attendee.status is status and attendee.policy_cents is not None:
+        cents = attendee.policy_cents
+    return _Told(f"bills {house.money(cents)}" if cents else "bills nothing", cents)
+
+
+def _of_package(status: Status, name: str, line_cents: int, practice: Practice, house: House) -> _Told:
+    cents = statuses.policy_cents(practice, status, line_cents)
+    if cents is None:
+        return _Told(f"gives the session back to “{name}”")
+    if cents >= line_cents:
+        return _Told(f"uses up the session of “{name}”", line_cents, name)
+    bills = f"bills {house.money(cents)}" if cents else "bills nothing"
+    return _Told(f"gives the session back to “{name}” and {bills}", cents, name)
