@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from clinic.billing import invoices, packages, payments
 from clinic.billing.lines import NewLine
 from clinic.billing.packages import FeeRow, Sale, Template
-from clinic.calendar import booking, hours
+from clinic.calendar import booking, feed, hours
 from clinic.calendar.booking import Wanted
 from clinic.demo.stripe_server import StandIn
 from clinic.models.billing import Share
@@ -275,6 +275,7 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
     session.add(attempt)
     session.flush()
     return {
+        "token": [feed.reset(session, cast.olga, cast.pat_id, NOW)],
         "card_id": [card.id],
         "attempt_id": [attempt.id],
         "share_id": list(session.scalars(select(Share.id).limit(3))),
