@@ -258,3 +258,14 @@ FEEDS = [
     Row("a calendar feed of 400 items", "stranger", "/feeds/secret.ics", queries=4, kilobytes=13, stage=a_read_feed),
 ]
 ROWS += FEEDS
+MONTHS = [
+    Row("a month", "fay", lambda cast: f"/calendar/month?day=2026-11-18&practitioner={cast.pat_id}", kilobytes=5,
+        stage=weeks.forty_items),
+    Row("everyone's month, 400 items", "fay", "/calendar/month?day=2026-11-18&practitioner=0", kilobytes=6,
+        stage=weeks.four_hundred_items),
+    Row("a day's sheet", "fay", lambda cast: f"/calendar/sheet?day=2026-11-18&practitioner={cast.pat_id}", kilobytes=3,
+        stage=weeks.forty_items),
+    Row("the team's sheets, 80 items", "fay", "/calendar/sheet?day=2026-11-18", kilobytes=5, stage=weeks.four_hundred_items),
+    Row("what the signs mean", "fay", "/calendar/legend", queries=3, kilobytes=1, headers=HTMX),
+]  # fmt: skip
+ROWS += MONTHS

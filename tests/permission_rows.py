@@ -336,3 +336,9 @@ FEEDS = [
     Row("feeds.subscribed", "GET", "/feeds/nobodys-secret.ics", EVERYONE),
 ]
 ROWS += FEEDS
+ROWS += [
+    Row("calendar.month", "GET", "/calendar/month", STAFF),
+    Row("calendar.sheet", "GET", "/calendar/sheet", STAFF),
+    Row("calendar.legend", "GET", "/calendar/legend", STAFF),
+    Row("calendar.legend", "POST", "/calendar/legend", STAFF),
+]

@@ -173,7 +173,7 @@ def _column(
     today = clock.local_date(now, house.timezone)
     stand = [blocks.block(row, now, house) for row in read.items if row.day == day and row.practitioner_id in wanted]
     working = sorted(span for identity in ids for span in read.working.get((identity, day), []))
-    off = _time_off(read, house, wanted, day, single=len(wanted) == 1)
+    off = time_off(read.time_off, house, wanted, day, single=len(wanted) == 1)
     taken = [(block.starts_minute, block.ends_minute) for block in stand if block.is_blocking]
     taken += [(shade.starts_minute, shade.ends_minute) for shade in off]
     return Column(
@@ -196,10 +196,13 @@ def _now_minute(now: datetime, house: House, window: grid.Window) -> int | None:
     return minute if window.first_hour * 60 <= minute < window.last_hour * 60 else None
 
 
-def _time_off(read: _Read, house: House, wanted: set[int], day: date, *, single: bool) -> list[grid.Shade]:
+def time_off(
+    spans: Sequence[hours.OffSpan], house: House, wanted: set[int], day: date, *, single: bool
+) -> list[grid.Shade]:
+    """Return what closes a day, in a column of one practitioner (single) or of several."""
     starts, ends = clock.day_span(day, house.timezone)
     shades = []
-    for span in read.time_off:
+    for span in spans:
         if span.starts_at >= ends or span.ends_at <= starts:
             continue
         # In a column of everyone only what closes the practice is a shade.
@@ -213,7 +216,7 @@ def _time_off(read: _Read, house: House, wanted: set[int], day: date, *, single:
 
 def _read(session: Session, who: Actor, house: House, ids: Sequence[int], first: date, count: int, filters: Filters) -> _Read:
     starts_at, ends_at = clock.day_span(first, house.timezone, days=count)
-    rows = _items(session, ids, starts_at, ends_at, filters)
+    rows = items(session, ids, starts_at, ends_at, filters)
     attendee_ids = [row.attendee_id for row in rows if row.attendee_id is not None]
     money = _money(session, attendee_ids) if who.may(Permission.SEE_INVOICES) else {}
     packages = linking.label_for(session, attendee_ids) if attendee_ids else {}
@@ -227,13 +230,14 @@ def _read(session: Session, who: Actor, house: House, ids: Sequence[int], first:
     )
 
 
-def _items(
-    session: Session, ids: Sequence[int], starts_at: datetime, ends_at: datetime, filters: Filters
+def items(
+    session: Session, ids: Sequence[int], starts_at: datetime, ends_at: datetime, filters: Filters, *, most: int = ITEMS_MAX
 ) -> Sequence[blocks.Joined]:
+    """List the items of those practitioners that touch the span, a row for each attendee, in time order."""
     query = (
         select(
-            Item.id, Item.kind, Item.practitioner_id, Item.version, Item.starts_at, Item.ends_at, Item.is_blocking,
-            Item.is_busy, Item.mode, Item.title, AppointmentType.name.label("type_name"), AppointmentType.colour,
+            Item.id, Item.kind, Item.practitioner_id, Item.series_id, Item.version, Item.starts_at, Item.ends_at,
+            Item.is_blocking, Item.is_busy, Item.mode, Item.title, AppointmentType.name.label("type_name"), AppointmentType.colour,
             ClientGroup.name.label("group_name"), Attendee.id.label("attendee_id"), Attendee.status, Attendee.status_at,
             Attendee.is_billed, Attendee.do_not_invoice, Attendee.fee_cents, Attendee.policy_cents, Client.first_name,
             Client.last_name,
@@ -252,7 +256,7 @@ def _items(
             Item.ends_at > starts_at,
         )
         .order_by(Item.starts_at, Item.id, Attendee.id)
-        .limit(ITEMS_MAX)
+        .limit(most)
     )  # fmt: skip
     if filters.location_id is not None:
         query = query.where(Item.location_id == filters.location_id)

@@ -45,6 +45,7 @@ class Visit:
     actor: Actor
     name: str
     is_stale: bool
+    shows_legend: bool = False
 
 
 @dataclass(frozen=True)
@@ -223,6 +224,11 @@ def change_password(session: Session, who: Actor, password_hash: str, now: datet
     audit.record(session, who, "changed password", "user", user.id, now)
 
 
+def keep_legend(session: Session, who: Actor, *, shows: bool) -> None:
+    """Remember whether this user wants the calendar's signs explained. Must run inside `writing()`; safe to repeat."""
+    own_account(session, who).shows_legend = shows
+
+
 def touch(session: Session, token: str, now: datetime) -> None:
     """Note that the session was in use."""
     session.execute(update(WebSession).where(WebSession.token_hash == _hash(token)).values(seen_at=now))
@@ -250,7 +256,7 @@ def visit(session: Session, token: str, now: datetime, *, address: str) -> Visit
         address=address,
         practitioners_see_all=practice.practitioners_see_all,
     )
-    return Visit(actor=who, name=user.name, is_stale=now - web.seen_at > TOUCH_EVERY)
+    return Visit(actor=who, name=user.name, is_stale=now - web.seen_at > TOUCH_EVERY, shows_legend=user.shows_legend)
 
 
 class _Turn:

@@ -1,4 +1,4 @@
-"""The calendar's pages: week, day and team day, and one column of them."""
+"""The calendar's pages: week, day, team day and month, the day on paper, and one column of a page."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -6,16 +6,18 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from flask import Blueprint, abort, g, request, url_for
+from flask_login import current_user
 from htmx_flask import request as htmx_request
 from sqlalchemy.orm import Session
 
-from clinic.calendar import columns, live
+from clinic.calendar import columns, live, months, sheets
 from clinic.calendar.columns import EVERYONE, Filters
 from clinic.calendar.grid import Column
-from clinic.kernel.database import reading
+from clinic.kernel.database import reading, writing
+from clinic.people import accounts
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now, requires
-from clinic.views.answer import Answer, answer, page
+from clinic.views.answer import Answer, answer, page, safe_next
 from clinic.views.frame import known
 
 bp = Blueprint("calendar", __name__)
@@ -69,6 +71,45 @@ def team() -> Answer:
     return _show("team")
 
 
+@bp.get("/calendar/month")
+@requires(Permission.SEE_CALENDAR)
+def month() -> Answer:
+    """Show the month that holds the day: each day's hours, sessions and first items."""
+    asked = asked_for("month", request.args)
+    with reading() as session:
+        whose = columns.practitioners(session, actor())
+        choices = columns.choices(session, whose)
+        asked, shown = _shown(asked, whose)
+        weeks = months.weeks(session, g.house, shown, asked.day, now(), filters=asked.filters) if shown else []
+    return page("calendar/month.html", asked=asked, weeks=weeks, choices=choices, **_around(asked, []))
+
+
+@bp.get("/calendar/sheet")
+@requires(Permission.SEE_CALENDAR)
+def sheet() -> Answer:
+    """Show a day as a list to print: of one practitioner, or a page for each."""
+    asked = asked_for("sheet", request.args)
+    with reading() as session:
+        whose = columns.practitioners(session, actor())
+        if asked.practitioner_id:
+            asked, whose = _shown(asked, whose)
+        made = sheets.of_day(session, g.house, whose, asked.day, filters=asked.filters)
+    back = asked.url(view="day" if asked.practitioner_id else "team")
+    return page("calendar/sheet.html", sheets=made, day=asked.day, back=back, printed_at=now())
+
+
+@bp.route("/calendar/legend", methods=["GET", "POST"])
+@requires(Permission.SEE_CALENDAR)
+def legend() -> Answer:
+    """Show what the signs mean; open or fold it, and remember that."""
+    shows, back = actor_shows_legend(), safe_next(request.form.get("back"), url_for(".home"))
+    if request.method == "POST":
+        shows = request.form.get("shows") == "1"
+        with writing() as session:
+            accounts.keep_legend(session, actor(), shows=shows)
+    return answer("calendar/_legend.html", then=back, shows_legend=shows, back=back)
+
+
 @bp.get("/calendar/<int:practitioner_id>/<day:day>")
 @requires(Permission.SEE_CALENDAR)
 def column(practitioner_id: int, day: date) -> Answer:
@@ -102,7 +143,13 @@ def _show(view: str) -> Answer:
         asked, shown = _shown(asked, whose)
         made = _columns(session, asked, shown)
         seen = live.seen(session, made, today())
-    return page("calendar/grid.html", asked=asked, columns=made, choices=choices, seen=seen.words, **_around(asked, made))
+    around = _around(asked, made) | {"shows_legend": actor_shows_legend(), "back": asked.url()}
+    return page("calendar/grid.html", asked=asked, columns=made, choices=choices, seen=seen.words, **around)
+
+
+def actor_shows_legend() -> bool:
+    """Say whether who is asking keeps the signs explained under the calendar."""
+    return bool(current_user.visit.shows_legend)
 
 
 def columns_of(session: Session, asked: Asked) -> list[Column]:
@@ -146,18 +193,21 @@ def _columns(session: Any, asked: Asked, shown: list[Any]) -> list[Column]:
 
 
 def _around(asked: Asked, made: list[Column]) -> dict[str, Any]:
-    step = STEPS[asked.view]
     return hours_frame(made) | {
         "first": made[0].day if made else asked.day,
         "last": made[-1].day if made else asked.day,
         "today": today(),
-        "earlier_url": asked.url(day=asked.day - step),
-        "later_url": asked.url(day=asked.day + step),
+        "earlier_url": asked.url(day=_beyond(asked, -1)),
+        "later_url": asked.url(day=_beyond(asked, 1)),
         "today_url": asked.url(day=today()),
         "new_url": known("booking.new"),
         "settings_url": known("types.index"),
         "may_settle": actor().may(Permission.SETTINGS),
     }
+
+
+def _beyond(asked: Asked, steps: int) -> date:
+    return months.beside(asked.day, steps) if asked.view == "month" else asked.day + steps * STEPS[asked.view]
 
 
 def _usual(whose: list[Any]) -> int | None:
