@@ -22,7 +22,15 @@ RUNS = 120
 RATIO_MAX = 1.25
 YEARS, PRACTITIONERS, PER_DAY = 10, 10, 8
 MONTH_DAYS = 30
-FIRST_ID = 1_000_000
+FIRST_ID, EARNED_FROM = 1_000_000, 50_000_000
+CENTS = 15_000
+ITEM = {"kind": "appointment", "is_busy": 1, "is_blocking": 1, "mode": "in_person", "title": "", "notes": "", "version": 1}
+ATTENDEE = {"status": "attended", "status_reason": "", "is_billed": 1, "fee_code": "90834", "fee_description": "Therapy"}
+ATTENDEE |= {"fee_cents": CENTS, "tax_bp": 0, "do_not_invoice": 0}
+LINE = {"position": 1, "code": "90834", "description": "Therapy", "quantity": 1, "unit_cents": CENTS, "discount_cents": 0}
+LINE |= {"tax_bp": 0, "net_cents": CENTS, "tax_cents": 0, "total_cents": CENTS}
+INVOICE = {"kind": "invoice", "source": "daily", "reference": "", "note": "", "net_cents": CENTS, "tax_cents": 0}
+INVOICE |= {"total_cents": CENTS}
 
 
 def main() -> int:
@@ -58,44 +66,27 @@ def _timed(browsers: list, address: str) -> tuple[float, float]:
 def _fill(path: str, cast: stage.Cast, days: int, most: int) -> int:
     """Write appointments before the measured week, each with its share, its issued and unpaid invoice and its postings."""
     rows = list(_appointments(days))[:most]
+    made = stage.MADE_AT.strftime("%Y-%m-%d %H:%M:%S.%f")
+    client = {"client_id": cast.cleo_id}
+    payer = {"payer_id": cast.cleo_payer_id}
+    item = {"type_id": cast.therapy_id, "location_id": cast.harbour_id, "created_at": made, "changed_at": made}
+    attendee = {"status_at": made, "fee_id": cast.therapy_fee_id, "billing_changed_at": made}
     with sqlite3.connect(path) as database:
-        made = stage.MADE_AT.strftime("%Y-%m-%d %H:%M:%S.%f")
-        _insert(database, "items", [
-            {"id": at, "kind": "appointment", "type_id": cast.therapy_id, "practitioner_id": who,
-             "location_id": cast.harbour_id, "starts_at": starts, "ends_at": ends, "is_busy": 1, "is_blocking": 1, "mode": "in_person", "title": "", "notes": "",
-             "created_at": made, "changed_at": made, "version": 1}
-            for at, who, starts, ends in rows
-        ])  # fmt: skip
-        _insert(database, "attendees", [
-            {"id": at, "item_id": at, "client_id": cast.cleo_id, "status": "attended", "status_at": made,
-             "status_reason": "", "is_billed": 1, "fee_id": cast.therapy_fee_id, "fee_code": "90834", "fee_description": "Therapy",
-             "fee_cents": 15_000, "tax_bp": 0, "do_not_invoice": 0, "billing_changed_at": made}
-            for at, *_ in rows
-        ])  # fmt: skip
-        _insert(database, "shares", [
-            {"id": at, "attendee_id": at, "position": 0, "payer_id": cast.cleo_payer_id, "amount_cents": 15_000} for at, *_ in rows
-        ])  # fmt: skip
-        _insert(database, "invoice_lines", [
-            {"id": at, "invoice_id": at, "position": 1, "code": "90834", "description": "Therapy", "quantity": 1,
-             "unit_cents": 15_000, "discount_cents": 0, "tax_bp": 0, "net_cents": 15_000, "tax_cents": 0, "total_cents": 15_000, "share_id": at}
-            for at, *_ in rows
-        ])  # fmt: skip
-        _insert(database, "invoices", [
-            {"id": at, "kind": "invoice", "source": "daily", "number": f"OLD-{at}", "serial": at,
-             "payer_id": cast.cleo_payer_id, "client_id": cast.cleo_id, "reference": "", "note": "", "created_at": made, "issued_at": made,
-             "issue_date": starts[:10], "due_date": starts[:10], "net_cents": 15_000, "tax_cents": 0, "total_cents": 15_000}
-            for at, _who, starts, _ends in rows
-        ])  # fmt: skip
-        _insert(database, "ledger_transactions", [
-            {"id": at, "event": "issued", "at": made, "local_date": starts[:10], "memo": ""}
-            for at, _who, starts, _ends in rows
-        ])  # fmt: skip
-        for shift, account, cents in ((0, "receivable", 15_000), (50_000_000, "income", -15_000)):
-            _insert(database, "postings", [
-                {"id": at + shift, "transaction_id": at, "account": account, "payer_id": cast.cleo_payer_id,
-                 "invoice_id": at if cents > 0 else None, "amount_cents": cents}
-                for at, *_ in rows
-            ])  # fmt: skip
+        for at, practitioner_id, starts, ends in rows:
+            span = {"practitioner_id": practitioner_id, "starts_at": starts, "ends_at": ends}
+            dated = {"issue_date": starts[:10], "due_date": starts[:10], "created_at": made, "issued_at": made}
+            _insert(database, "items", {"id": at} | ITEM | item | span)
+            _insert(database, "attendees", {"id": at, "item_id": at} | ATTENDEE | attendee | client)
+            _insert(database, "shares", {"id": at, "attendee_id": at, "position": 0, "amount_cents": CENTS} | payer)
+            _insert(database, "invoice_lines", {"id": at, "invoice_id": at, "share_id": at} | LINE)
+            _insert(database, "invoices", {"id": at, "number": f"OLD-{at}", "serial": at} | INVOICE | dated | client | payer)
+            event = {"id": at, "event": "issued", "at": made, "local_date": starts[:10], "memo": ""}
+            _insert(database, "ledger_transactions", event)
+            leg = {"transaction_id": at} | payer
+            owed = {"id": at, "account": "receivable", "invoice_id": at, "amount_cents": CENTS}
+            earned = {"id": at + EARNED_FROM, "account": "income", "invoice_id": None, "amount_cents": -CENTS}
+            _insert(database, "postings", leg | owed)
+            _insert(database, "postings", leg | earned)
         database.execute("ANALYZE")
     return len(rows)
 
@@ -112,11 +103,8 @@ def _appointments(days: int) -> Iterator[tuple[int, int, str, str]]:
                 yield at, practitioner_id, f"{starts:%Y-%m-%d %H:%M:%S.%f}", f"{ends:%Y-%m-%d %H:%M:%S.%f}"
 
 
-def _insert(database: sqlite3.Connection, table: str, rows: list[dict[str, object]]) -> None:
-    names = {column[1] for column in database.execute(f"PRAGMA table_info({table})")}
-    columns = [name for name in rows[0] if name in names]
-    marks = ", ".join(f":{name}" for name in columns)
-    database.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+def _insert(database: sqlite3.Connection, table: str, row: dict[str, object]) -> None:
+    database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
 
 
 if __name__ == "__main__":
