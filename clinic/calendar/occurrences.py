@@ -121,7 +121,7 @@ def plan(
         drafts.append((made, clash_id))
     named = _named(session, who, wanted, house, [clash_id for _made, clash_id in drafts if clash_id is not None])
     lines = [replace(made, trouble=named.get(clash_id or 0, made.trouble)) for made, clash_id in drafts]
-    lines = [replace(each, free=_free(ground, wanted, terms, each, there.time())) if each.trouble else each for each in lines]
+    lines = [replace(each, free=_free(ground, terms, each, there.time())) if each.trouble else each for each in lines]
     covered = _covered(session, wanted, terms, lines)
     return Plan(
         rule=rule,
@@ -175,7 +175,7 @@ def _named(session: Session, who: Actor, wanted: Wanted, house: House, clash_ids
     return {item_id: availability.refuse_clash(clash, who, house).message for item_id, clash in found.items()}
 
 
-def _free(ground: _Ground, wanted: Wanted, terms: Terms, line: Occurrence, usual: time) -> tuple[time, ...]:
+def _free(ground: _Ground, terms: Terms, line: Occurrence, usual: time) -> tuple[time, ...]:
     begins, ends = clock.day_span(line.day, ground.house.timezone)
     taken = [Span(*row[:2]) for row in ground.taken if row[0] < ends and row[1] > begins]
     taken += [Span(span.starts_at, span.ends_at) for span in ground.off if span.starts_at < ends and span.ends_at > begins]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
+from clinic.calendar import recurrence
 from clinic.models import guards
 from clinic.models.billing import Invoice, InvoiceLine, NumberSeries, PackageSale, SessionEntry, Share
 from clinic.models.calendar import Attendee, Item, Status
@@ -127,6 +128,17 @@ def _items(session: Session) -> Iterator[str]:
             yield f"Item {identity} {'does not hold' if holds else 'still holds'} its time."
 
 
+def _series(session: Session) -> Iterator[str]:
+    # What repeats was booked from one wish: one type in the calendar for as long as it lasts.
+    kinds = select(Item.series_id, func.min(Item.type_id), func.max(Item.type_id), func.count(), func.count(Item.type_id))
+    rows = session.execute(kinds.where(Item.series_id.is_not(None)).group_by(Item.series_id))
+    for identity, least, most, standing, typed in rows:
+        if least != most or typed not in (0, standing):
+            yield f"Series {identity} holds items of different types."
+        if standing > recurrence.TIMES_MAX:
+            yield f"Series {identity} holds {standing} items."
+
+
 def _packages(session: Session) -> Iterator[str]:
     stood: dict[int | None, tuple[int, list[int]]] = {
         row[0]: (int(row[1]), [int(value) for value in row[2:]])
@@ -192,5 +204,5 @@ def _audit(session: Session) -> Iterator[str]:
 
 
 CHECKS: tuple[Callable[[Session], Iterator[str]], ...] = (
-    _guards, _transactions, _invoices, _payments, _charges, _numbers, _overlaps, _items, _packages, _links, _audit,
+    _guards, _transactions, _invoices, _payments, _charges, _numbers, _overlaps, _items, _series, _packages, _links, _audit,
 )  # fmt: skip
