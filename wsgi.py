@@ -3,9 +3,11 @@
 from clinic import create_app, startup
 from clinic.billing.stripe_gateway import gateway_from
 from clinic.jobs import scheduler
+from clinic.messages.smtp import mailer_from
 
 app = create_app()
 if startup.is_server():
     startup.require_fit(app)
     if app.config["CLINIC"].SCHEDULER == "on":
-        scheduler.start(app.app_context, gateway_from(app.config["CLINIC"]))
+        config = app.config["CLINIC"]
+        scheduler.start(app.app_context, gateway_from(config), mailer_from(config.SMTP_URL))

@@ -10,11 +10,12 @@ from flask.cli import with_appcontext
 from clinic.billing.charges import WINDOW_HOURS, in_window
 from clinic.billing.stripe_gateway import Gateway, gateway_from
 from clinic.config import Config
-from clinic.jobs import autopay, end_of_day
+from clinic.jobs import autopay, end_of_day, send_messages
 from clinic.jobs import tick as ticking
 from clinic.jobs.runs import Report
 from clinic.kernel import clock, failpoints
 from clinic.kernel.database import reading
+from clinic.messages.smtp import LOCAL_HOSTS, Mailer, mailer_from
 from clinic.practice import settings
 
 Clock = Callable[[], datetime]
@@ -46,18 +47,23 @@ AT = click.option("--at", type=Instant(), help="Move the clock; only while no re
 @with_appcontext
 def tick(at: datetime | None) -> None:
     """Do everything that is due, exactly as the scheduler would."""
-    for sentence in ticking.tick(_gateway(), _clock(at)):
+    for sentence in ticking.tick(_gateway(), _clock(at), _mailer(at)):
         click.echo(sentence)
 
 
 @click.command("run-job")
-@click.argument("job", type=click.Choice([end_of_day.JOB, autopay.JOB]))
-@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="A day of the practice's own.")
+@click.argument("job", type=click.Choice([end_of_day.JOB, autopay.JOB, send_messages.JOB]))
+@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="A day of the practice's own; messages need none.")
 @AT
 @with_appcontext
-def run_job(job: str, day: datetime, at: datetime | None) -> None:
-    """Do one job for one local date. Safe to repeat."""
+def run_job(job: str, day: datetime | None, at: datetime | None) -> None:
+    """Do one job for one local date, or send the messages that are due. Safe to repeat."""
     now = _clock(at)
+    if job == send_messages.JOB:
+        click.echo(f"{job}: {_counted(send_messages.run(_mailer(at), now))}")
+        return
+    if day is None:
+        raise click.UsageError("Say for which day: --date YYYY-MM-DD.")
     _refuse_untimely(job, day.date(), now())
     report = (
         end_of_day.run(day.date(), now, repeats=True)
@@ -107,3 +113,9 @@ def _clock(at: datetime | None) -> Clock:
 
 def _gateway() -> Gateway | None:
     return gateway_from(current_app.config["CLINIC"])
+
+
+def _mailer(at: datetime | None) -> Mailer | None:
+    # At a made-up time nobody is written to, but for a server on this machine.
+    mailer = mailer_from(current_app.config["CLINIC"].SMTP_URL)
+    return mailer if at is None or mailer is None or mailer.host in LOCAL_HOSTS else None

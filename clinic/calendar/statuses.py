@@ -10,6 +10,7 @@ from clinic.billing import work
 from clinic.calendar import availability, booking, linking
 from clinic.kernel import money
 from clinic.kernel.errors import NotFoundError, RefusalError
+from clinic.messages import outbox
 from clinic.models.billing import Share
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
 from clinic.models.practice import Practice
@@ -86,6 +87,7 @@ def set_status(
     attendee_id: int | None = None,
     reason: str = "",
     bills_cents: int | None = None,
+    notifies: bool = True,
 ) -> Item:
     """Set the status of one attendee, or of all: fold it into what holds the time, the fee and the package.
 
@@ -108,7 +110,7 @@ def set_status(
     chosen = [each for each in chosen if each.status is not status or bills_cents not in (None, each.policy_cents)]
     if not chosen:
         return item
-    was_blocking = item.is_blocking
+    was_blocking, told = item.is_blocking, outbox.standing(item)
     for attendee in chosen:
         attendee.status, attendee.status_at = status, now
         attendee.status_reason, attendee.billing_changed_at = reason[:REASON_CHARS_MAX], now
@@ -119,6 +121,7 @@ def set_status(
         _settle(session, who, item, attendee, practice, now, bills_cents)
         audit.record(session, who, "set status", "item", item.id, now, status=status.value, attendee_id=attendee.id)
     session.flush()
+    outbox.tell(session, who, item, told, now, notifies=notifies)
     return item
 
 

@@ -16,6 +16,7 @@ from clinic.billing.stripe_gateway import Gateway
 from clinic.jobs.tick import tick
 from clinic.kernel import clock
 from clinic.kernel.database import db
+from clinic.messages.smtp import Mailer
 
 TICK_SECONDS = 60
 LEADER_LOCK = 0x6C656164  # beside the writer's key on PostgreSQL
@@ -79,7 +80,7 @@ def lead_for(url: str) -> Lead:
     return PostgresLead(url)
 
 
-def start(enter: Callable[[], AbstractContextManager[Any]], gateway: Gateway | None) -> Any:
+def start(enter: Callable[[], AbstractContextManager[Any]], gateway: Gateway | None, mailer: Mailer | None = None) -> Any:
     """Tick once a minute from a thread of this process, whenever it leads; the first tick comes at once.
 
     Args:
@@ -91,7 +92,7 @@ def start(enter: Callable[[], AbstractContextManager[Any]], gateway: Gateway | N
         lead = lead_for(db.engine.url.render_as_string(hide_password=False))
     scheduler = BackgroundScheduler(timezone="UTC")
     scheduler.add_job(
-        lambda: beat_once(enter, gateway, lead),
+        lambda: beat_once(enter, gateway, lead, mailer),
         "interval",
         seconds=TICK_SECONDS,
         id="tick",
@@ -104,13 +105,15 @@ def start(enter: Callable[[], AbstractContextManager[Any]], gateway: Gateway | N
     return scheduler
 
 
-def beat_once(enter: Callable[[], AbstractContextManager[Any]], gateway: Gateway | None, lead: Lead) -> None:
+def beat_once(
+    enter: Callable[[], AbstractContextManager[Any]], gateway: Gateway | None, lead: Lead, mailer: Mailer | None = None
+) -> None:
     """Do what is due if this process leads. A tick that fails is written down; the next one tries again."""
     try:
         if not lead.is_held():
             return
         with enter():
-            for sentence in tick(gateway, clock.now):
+            for sentence in tick(gateway, clock.now, mailer):
                 log.info(sentence)
     except Exception as error:  # noqa: BLE001 - the scheduler must outlive one bad minute
         log.error("the tick failed: %s", type(error).__name__)

@@ -29,15 +29,17 @@ def run(mailer: Mailer | None, now: Clock) -> Report:
             outgoing = delivery.claim(session, message_id, now())
         if outgoing is None:
             continue
-        error, is_final = "", False
+        error, is_final, is_general = "", False, False
         try:
             mailer.send(outgoing)
         except UndeliveredError as undelivered:
-            error, is_final = undelivered.words, undelivered.is_final
+            error, is_final, is_general = undelivered.words, undelivered.is_final, undelivered.is_general
         except Exception as unknown:  # noqa: BLE001 - one bad message never holds up the others
             error = f"Something went wrong ({type(unknown).__name__})."
             log.error("message %s failed: %s", message_id, type(unknown).__name__)
         with writing() as session:
             delivery.settle(session, message_id, now(), error=error, is_final=is_final)
         done, failed = done + (not error), failed + bool(error)
+        if is_general:
+            break  # the others keep their tries, and a server that does not answer never holds up the night's charges
     return Report(done, failed)

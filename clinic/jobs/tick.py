@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 
 from clinic.billing.charges import WINDOW_HOURS
 from clinic.billing.stripe_gateway import Gateway
-from clinic.jobs import autopay, end_of_day, runs
+from clinic.jobs import autopay, end_of_day, runs, send_messages
 from clinic.jobs.runs import Clock, Report
 from clinic.kernel import clock
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import NotFoundError
+from clinic.messages.smtp import Mailer
 from clinic.models.money import AutoPayEnrolment
 from clinic.models.practice import Heartbeat, JobRun, JobStatus
 from clinic.practice import settings
@@ -31,14 +32,15 @@ class Due:
     missed: tuple[date, ...] = ()
 
 
-def tick(gateway: Gateway | None, now: Clock) -> list[str]:
+def tick(gateway: Gateway | None, now: Clock, mailer: Mailer | None = None) -> list[str]:
     """Do everything that is due, and say it in a sentence each. Safe to repeat, late or at once from many processes."""
     said: list[str] = []
     try:
         with reading() as session:
             asked = due(session, now())
     except NotFoundError:
-        asked = Due()  # no practice yet
+        beat(now)
+        return []  # no practice yet
     for day in asked.days:
         said += _say(f"End of {day.isoformat()}", end_of_day.run(day, now), "invoices made")
     looked = autopay.resolve(gateway, now)
@@ -49,6 +51,9 @@ def tick(gateway: Gateway | None, now: Clock) -> list[str]:
     if asked.night is not None and _is_invoiced(asked.night):
         said += _say(f"AutoPay of {asked.night.isoformat()}", autopay.run(gateway, asked.night, now), "cards charged or tried")
     beat(now)
+    report = send_messages.run(mailer, now)
+    if report.done or report.failed:
+        said += _say("Messages", report, "sent")
     return said
 
 

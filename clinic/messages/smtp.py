@@ -17,12 +17,18 @@ PERMANENT = 500  # 5xx: trying again cannot help
 
 
 class UndeliveredError(Exception):
-    """Say that a message did not go. `words` never quote the server, whose answer may hold an address."""
+    """Say that a message did not go. `words` never quote the server, whose answer may hold an address.
 
-    def __init__(self, words: str, *, is_final: bool = False) -> None:
+    Args:
+        is_final: trying again cannot help.
+        is_general: no other message would go either just now.
+    """
+
+    def __init__(self, words: str, *, is_final: bool = False, is_general: bool = False) -> None:
         super().__init__(words)
         self.words = words
         self.is_final = is_final
+        self.is_general = is_general
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,8 @@ class Mailer:
             UndeliveredError: it did not take it, or we cannot know.
         """
         if not outgoing.from_address:
-            raise UndeliveredError("The practice has no e-mail address to send from. Enter it under Settings, Details.")
+            raise UndeliveredError("The practice has no e-mail address to send from. Enter it under Settings, Details.",
+                                   is_general=True)  # fmt: skip
         try:
             mail = as_mail(outgoing)
         except ValueError as error:
@@ -54,7 +61,7 @@ class Mailer:
         except smtplib.SMTPException as error:
             raise _explained(error) from error
         except (OSError, UnicodeError) as error:
-            raise UndeliveredError(f"The mail server did not answer ({type(error).__name__}).") from error
+            raise UndeliveredError(f"The mail server did not answer ({type(error).__name__}).", is_general=True) from error
 
     def _connected(self) -> smtplib.SMTP:
         context = self.trusts or ssl.create_default_context()
@@ -68,7 +75,7 @@ class Mailer:
                 server.starttls(context=context)
                 server.ehlo()
             elif not self.is_tls and self.host not in LOCAL_HOSTS:
-                raise UndeliveredError("The mail server offers no encryption (STARTTLS). Nothing was sent.")
+                raise UndeliveredError("The mail server offers no encryption (STARTTLS). Nothing was sent.", is_general=True)
             if self.user:
                 server.login(self.user, self.password)
         except BaseException:
@@ -117,12 +124,14 @@ def _explained(error: smtplib.SMTPException) -> UndeliveredError:
         code = max((answer[0] for answer in error.recipients.values()), default=0)
         return UndeliveredError(f"The mail server refused this e-mail address ({code}).", is_final=code >= PERMANENT)
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return UndeliveredError(f"The mail server refused our user name or password ({error.smtp_code}).")
+        return UndeliveredError(f"The mail server refused our user name or password ({error.smtp_code}).", is_general=True)
     if isinstance(error, smtplib.SMTPSenderRefused):
-        return UndeliveredError(f"The mail server refused the practice’s address as sender ({error.smtp_code}).")
+        return UndeliveredError(
+            f"The mail server does not take the practice’s address as sender ({error.smtp_code}).", is_general=True
+        )
     if isinstance(error, smtplib.SMTPResponseException):
         is_final = isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= PERMANENT
         return UndeliveredError(f"The mail server refused the message ({error.smtp_code}).", is_final=is_final)
     if isinstance(error, smtplib.SMTPServerDisconnected):
-        return UndeliveredError("The mail server broke off.")
+        return UndeliveredError("The mail server broke off.", is_general=True)
     return UndeliveredError(f"The mail server could not take it ({type(error).__name__}).")
