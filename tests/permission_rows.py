@@ -246,6 +246,11 @@ CHANGES = [
     for deed in ("edit", "move", "cancel", "delete")
     for method in ("GET", "POST")
 ] + [Row("changes.edit_fields", method, "/calendar/items/999999/edit/fields", DAILY_WORK) for method in ("GET", "POST")]
+PLACE_BILLING = [
+    Row(f"place_billing.{verb}", method, f"/calendar/items/999999/{verb.replace('_', '-')}", STAFF)
+    for verb in ("add_to_invoice", "do_not_invoice")
+    for method in ("GET", "POST")
+]
 ATTENDANCE = [
     Row("attendance.mark", "GET", lambda cast: f"/calendar/{cast.pat_id}/2026-11-18/attended", DAILY_WORK),
     Row("attendance.mark", "POST", lambda cast: f"/calendar/{cast.pat_id}/2026-11-18/attended", DAILY_WORK),
@@ -278,7 +283,7 @@ ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *CALENDAR, *HEALTH, *SETUP, *FEES, 
 ROWS += [*CLIENTS, *CONTACTS, *GROUPS]
 ROWS += [*CLIENT_PACKAGES, *PACKAGE_LINES, *PACKAGES]
 ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
-ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *HOURS, *TYPES]
+ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *PLACE_BILLING, *HOURS, *TYPES]
 
 _CARDS = "/clients/999999/payers/999999/cards"
 _AUTOPAY = "/clients/999999/payers/999999/autopay"

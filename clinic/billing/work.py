@@ -110,11 +110,26 @@ def check_billable(attendee: Attendee, practice: Practice) -> None:
 
 
 def uninvoiced(
-    session: Session, who: Actor, now: datetime, *, client_id: int | None = None, payer_id: int | None = None
+    session: Session,
+    who: Actor,
+    now: datetime,
+    *,
+    client_id: int | None = None,
+    payer_id: int | None = None,
+    item_id: int | None = None,
 ) -> list[Work]:
-    """List what is done, billable and on no invoice, drafts included: oldest first, at most `WORK_MAX`."""
+    """List what is done, billable and on no invoice, drafts included: oldest first, at most `WORK_MAX`.
+
+    Of one item (`item_id`) it is listed before it is done, too: a person may bill it ahead.
+    """
     practice = settings.practice(session)
-    chosen = _uninvoiced(who, practice).where(Item.starts_at <= now)
+    chosen = _uninvoiced(who)
+    if item_id is not None:
+        chosen = chosen.where(Attendee.item_id == item_id)
+    else:
+        chosen = chosen.where(Item.starts_at <= now)
+        if not practice.past_booked_is_attended:
+            chosen = chosen.where(Attendee.status != Status.BOOKED)
     if client_id is not None:
         chosen = chosen.where(Attendee.client_id == client_id)
     if payer_id is not None:
@@ -194,7 +209,7 @@ def _share_ids(session: Session, attendee_ids: Collection[int]) -> list[int]:
     return [share.id for share in shares_of(session, attendee_ids)]
 
 
-def _uninvoiced(who: Actor, practice: Practice) -> Select[Share, Contact, str]:
+def _uninvoiced(who: Actor) -> Select[Share, Contact, str]:
     chosen = (
         select(Share, Contact, Practitioner.name)
         .join(Share.attendee)
@@ -213,8 +228,6 @@ def _uninvoiced(who: Actor, practice: Practice) -> Select[Share, Contact, str]:
             joinedload(Share.attendee).options(joinedload(Attendee.client), joinedload(Attendee.item).joinedload(Item.type))
         )
     )
-    if not practice.past_booked_is_attended:
-        chosen = chosen.where(Attendee.status != Status.BOOKED)
     own = who.own_practitioner_id
     if own is not None:
         mine = select(Client.id).where(Client.practitioner_id == own)

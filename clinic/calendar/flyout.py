@@ -98,6 +98,7 @@ class Flyout:
     may_invoice: bool
     may_pay: bool
     may_sell: bool
+    may_bill: bool  # say what is invoiced and what is not
 
     @property
     def is_silent(self) -> bool:
@@ -155,6 +156,7 @@ def flyout_of(session: Session, who: Actor, item: Item, now: datetime, *, with_b
         may_sell=who.may(Permission.SELL_PACKAGES) and item.kind is ItemKind.APPOINTMENT and len(shown) == 1,
     )
 
+        may_bill=who.may(Permission.EDIT_INVOICES),
 
 @dataclass(frozen=True)
 class _Names:

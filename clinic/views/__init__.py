@@ -34,6 +34,7 @@ BLUEPRINTS = (
     "package_lines",
     "packages",
     "payments",
+    "place_billing",
     "places",
     "practitioners",
     "settings",
