@@ -87,7 +87,7 @@ PEOPLE = [
     Row("a client", "fay", lambda cast: f"/clients/{cast.cleo_id}", kilobytes=3, stage=many_clients),
     Row("a client's appointments", "pat", lambda cast: f"/clients/{cast.cleo_id}/appointments", stage=many_clients),
     Row("a client's form", "fay", lambda cast: f"/clients/{cast.cleo_id}/edit", queries=5, kilobytes=3),
-    Row("clients for a booking", "fay", "/clients/find?q=feather", queries=6, kilobytes=1, stage=many_clients, headers=HTMX),
+    Row("clients for a booking", "fay", "/clients/find?person=feather", queries=6, kilobytes=1, stage=many_clients, headers=HTMX),
     Row("contacts", "fay", "/contacts", queries=6, kilobytes=4, stage=many_clients),
     Row("client groups", "fay", "/groups", queries=5, kilobytes=4, stage=many_clients),
 ]

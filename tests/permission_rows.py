@@ -134,7 +134,7 @@ USERS = [  # the blueprint `staff`; STAFF is everyone who works here
 ]
 CLIENTS = [
     Row("clients.index", "GET", "/clients", STAFF),
-    Row("clients.find", "GET", "/clients/find?q=cleo", STAFF),
+    Row("clients.find", "GET", "/clients/find?person=cleo", STAFF),
     Row("clients.new", "GET", "/clients/new", DAILY_WORK),
     Row("clients.new", "POST", "/clients/new", DAILY_WORK),
     Row("clients.overview", "GET", lambda cast: f"/clients/{cast.cleo_id}", STAFF),

@@ -18,6 +18,7 @@ from clinic.calendar.outcomes import Way
 from clinic.calendar.statuses import REASON_CHARS_MAX
 from clinic.calendar.terms import TITLE_CHARS_MAX
 from clinic.forms.base import DayField, HouseForm, MoneyField, OnceForm, TimeField, WholeField, line, text_area
+from clinic.forms.new_client import NewClientFields
 from clinic.kernel import clock
 from clinic.kernel.errors import RefusalError
 from clinic.models.calendar import Mode, Status
@@ -68,11 +69,11 @@ class ChoiceField(SelectField):
         return next((str(option.label) for option in options if option.value == str(self.data)), "")
 
 
-class BookingForm(OnceForm):
+class BookingForm(NewClientFields, OnceForm):
     """Ask for everything a booking may need; the template shows what the type has."""
 
     type = ChoiceField("Appointment type")
-    person = line("Client or group", most=PERSON_CHARS_MAX, render_kw={"autocomplete": "off"})
+    person = line("Client or group", most=PERSON_CHARS_MAX, render_kw={"autocomplete": "off", "list": "people"})
     who = RadioField("More than one fits", choices=[], validate_choice=False)
     searched = HiddenField()
     title = line("What it is", most=TITLE_CHARS_MAX)

@@ -12,7 +12,7 @@ from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.practice import once
 from clinic.practice.permissions import Permission
-from clinic.views import leaves
+from clinic.views import leaves, new_clients
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, answer, is_piece, leave, page, say
 
@@ -46,7 +46,7 @@ def book(practitioner_id: int, day: date) -> Answer:
 def fields(practitioner_id: int, day: date) -> Answer:
     """Show the in-line form again with the fields of what is chosen; nothing is booked."""
     form, found = _filled(Place(practitioner_id or None, day, with_activities=True), refits=True)
-    return answer("calendar/_form.html", **_leaf(form, found, practitioner_id, day, leaves.asked_window()))
+    return answer("calendar/_form.html", form=form, **_leaf(form, found, practitioner_id, day, leaves.asked_window()))
 
 
 @bp.route("/calendar/new", methods=["GET", "POST"])
@@ -83,7 +83,9 @@ def new_fields() -> Answer:
         "fields_url": url_for(".new_fields"),
         "back_url": url_for("calendar.home"),
     }
-    return answer("calendar/_new.html", **shown) if is_piece() else page("calendar/new.html", **shown)
+    if is_piece():
+        return answer("calendar/_new.html", form=form, **shown)
+    return page("calendar/new.html", form=form if form.complaints else None, **shown)
 
 
 @bp.get("/calendar/items/<int:item_id>")
@@ -117,10 +119,16 @@ def status_of(item_id: int) -> Answer:
 
 def _filled(place: Place, *, refits: bool = False) -> tuple[BookingForm, Offer]:
     form = BookingForm(request.form) if request.method == "POST" else BookingForm(data=_asked(place))
-    with reading() as session:
-        found = offer.offer(session, actor(), form.sketch(place, g.house.timezone), with_activities=place.with_activities)
+    found = _offered(form, place)
+    if refits and new_clients.added(form, found):
+        found = _offered(form, place)
     form.show(found, refits=refits)
     return form, found
+
+
+def _offered(form: BookingForm, place: Place) -> Offer:
+    with reading() as session:
+        return offer.offer(session, actor(), form.sketch(place, g.house.timezone), with_activities=place.with_activities)
 
 
 def _asked(place: Place) -> dict[str, Any]:

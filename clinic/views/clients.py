@@ -77,8 +77,8 @@ def index() -> Answer:
 def find() -> Answer:
     """Show the few clients and groups that fit what was typed so far."""
     with reading() as session:
-        matches = finding.find(session, actor(), pages.words())
-    return render_template("clients/_matches.html", matches=matches, text=pages.words().strip())
+        matches = finding.find(session, actor(), request.args.get("person", "")[: pages.QUERY_CHARS_MAX])
+    return render_template("clients/_matches.html", matches=matches)
 
 
 @bp.route("/clients/new", methods=["GET", "POST"])
