@@ -257,6 +257,11 @@ ATTENDANCE = [
     Row("attendance.unconfirmed", "GET", "/calendar/unconfirmed", DAILY_WORK),
 ]
 OUTCOMES = [Row("outcomes.no_show", method, "/calendar/items/999999/no-show", DAILY_WORK) for method in ("GET", "POST")]
+SERIES = [
+    Row("series.repeat", "GET", "/calendar/items/999999/repeat", DAILY_WORK),
+    Row("series.repeat", "POST", "/calendar/items/999999/repeat", DAILY_WORK),
+    Row("series.show", "GET", "/calendar/series/999999", STAFF),
+]
 HOURS = [
     Row("hours.week", "GET", "/calendar/settings/hours", OWNER),
     Row("hours.week", "POST", "/calendar/settings/hours", OWNER),
@@ -283,7 +288,7 @@ ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *CALENDAR, *HEALTH, *SETUP, *FEES, 
 ROWS += [*CLIENTS, *CONTACTS, *GROUPS]
 ROWS += [*CLIENT_PACKAGES, *PACKAGE_LINES, *PACKAGES]
 ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
-ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *PLACE_BILLING, *HOURS, *TYPES]
+ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *SERIES, *PLACE_BILLING, *HOURS, *TYPES]
 
 _CARDS = "/clients/999999/payers/999999/cards"
 _AUTOPAY = "/clients/999999/payers/999999/autopay"
@@ -347,3 +352,18 @@ ROWS += [
     Row("calendar.legend", "GET", "/calendar/legend", STAFF),
     Row("calendar.legend", "POST", "/calendar/legend", STAFF),
 ]
+
+MESSAGES = [
+    Row("outbox.index", "GET", "/messages", STAFF),
+    Row("outbox.show", "GET", "/messages/999999", STAFF),
+    Row("outbox.resend", "GET", "/messages/999999/send", DAILY_WORK),
+    Row("outbox.resend", "POST", "/messages/999999/send", DAILY_WORK),
+    Row("outbox.of_client", "GET", lambda cast: f"/clients/{cast.cleo_id}/messages", STAFF),
+    Row("outbox.choices_of", "GET", lambda cast: f"/clients/{cast.cleo_id}/messages/choices", DAILY_WORK),
+    Row("outbox.choose", "POST", lambda cast: f"/clients/{cast.cleo_id}/messages/choices", DAILY_WORK),
+    Row("messages.index", "GET", "/settings/messages/", OWNER),
+    Row("messages.index", "POST", "/settings/messages/", OWNER),
+    Row("messages.template", "GET", "/settings/messages/reminder", OWNER),
+    Row("messages.template", "POST", "/settings/messages/reminder", OWNER),
+]
+ROWS += MESSAGES

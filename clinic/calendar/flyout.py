@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clinic.billing import states, work
-from clinic.calendar import booking, linking, statuses
+from clinic.calendar import booking, linking, series, statuses
 from clinic.calendar.linking import PackageLabel
 from clinic.calendar.offer import MODE_WORDS
 from clinic.kernel.errors import NotFoundError
@@ -93,12 +93,14 @@ class Flyout:
     people: tuple[Person, ...]
     billings: tuple[Billing, ...]
     notes: str
+    series_id: int | None
+    repeats: str  # "Every week until 18 Dec, 3 of 10"
     may_change: bool
     may_see_money: bool
     may_invoice: bool
+    may_bill: bool  # say what is invoiced and what is not
     may_pay: bool
     may_sell: bool
-    may_bill: bool  # say what is invoiced and what is not
 
     @property
     def is_silent(self) -> bool:
@@ -149,14 +151,16 @@ def flyout_of(session: Session, who: Actor, item: Item, now: datetime, *, with_b
         people=_people(item, shown) if len(shown) > 1 else (),
         billings=billings,
         notes=item.notes,
+        series_id=item.series_id,
+        repeats=series.words_of(session, item),
         may_change=may_change,
         may_see_money=sees_money,
         may_invoice=who.may(Permission.EDIT_INVOICES) and any(_is_open(each) for each in billings),
+        may_bill=who.may(Permission.EDIT_INVOICES),
         may_pay=who.may(Permission.TAKE_PAYMENTS),
         may_sell=who.may(Permission.SELL_PACKAGES) and item.kind is ItemKind.APPOINTMENT and len(shown) == 1,
     )
 
-        may_bill=who.may(Permission.EDIT_INVOICES),
 
 @dataclass(frozen=True)
 class _Names:

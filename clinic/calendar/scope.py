@@ -68,14 +68,20 @@ class _Shift:
         return clock.instant_at(there.date() + timedelta(days=self.days), self.wall or there.time(), self.timezone)
 
 
-def move(session: Session, who: Actor, item_id: int, to: Move, scope: Scope, now: datetime, *, version: int) -> Done:
+def move(session: Session, who: Actor, item_id: int, to: Move, scope: Scope, now: datetime, *, version: int) -> Done | None:
     """Move so many of a series by the days and to the time its one moves: all or none. Must run inside `writing()`.
+
+    Returns:
+        What it came to, or nothing when it was for this one only.
 
     Raises:
         ClashError: someone changed it since `version`, or a new time is taken; the error names the dates.
         WarnedError: something speaks against a new time.
         MismatchError: a package no longer fits and nobody chose.
     """
+    if scope is Scope.ONE:
+        booking.move(session, who, item_id, to, now, version=version)
+        return None
     item, targets, left = _chosen(session, who, item_id, scope, now, version)
     shift = _shift(session, item, to.starts_at)
 
@@ -87,7 +93,9 @@ def move(session: Session, who: Actor, item_id: int, to: Move, scope: Scope, now
     return _done(session, who, item, "moved several", scope, targets, left, now)
 
 
-def edit(session: Session, who: Actor, item_id: int, wanted: Wanted, scope: Scope, now: datetime, *, version: int) -> Done:
+def edit(
+    session: Session, who: Actor, item_id: int, wanted: Wanted, scope: Scope, now: datetime, *, version: int
+) -> Done | None:
     """Give so many of a series what is changed on its one; what is not changed stays as each has it.
 
     Must run inside `writing()`.
@@ -98,6 +106,9 @@ def edit(session: Session, who: Actor, item_id: int, wanted: Wanted, scope: Scop
         MismatchError: a package no longer fits and nobody chose.
         RefusalError: a rule does not hold.
     """
+    if scope is Scope.ONE:
+        booking.edit(session, who, item_id, wanted, now, version=version)
+        return None
     item, targets, left = _chosen(session, who, item_id, scope, now, version)
     if (wanted.type_id, wanted.practitioner_id, wanted.group_id) != (item.type_id, item.practitioner_id, item.group_id):
         raise RefusalError("Type and group stay as booked. Cancel this one and book another.", field="type")
@@ -121,26 +132,37 @@ def cancel(
     scope: Scope,
     now: datetime,
     *,
+    attendee_id: int | None = None,
     reason: str = "",
+    bills_cents: int | None = None,
     notifies: bool = True,
-) -> Done:
-    """Cancel so many of a series. Must run inside `writing()`.
+) -> Done | None:
+    """Cancel so many of a series, or this one or an attendee's place in it. Must run inside `writing()`.
 
     Late cancelled is meant for what lies inside the practice's window; what lies beyond it is cancelled by the client.
     """
+    if scope is Scope.ONE or attendee_id is not None:
+        statuses.set_status(
+            session, who, item_id, status, now, attendee_id=attendee_id, reason=reason, bills_cents=bills_cents,
+            notifies=notifies,
+        )  # fmt: skip
+        return None
     item, targets, left = _chosen(session, who, item_id, scope, now, None)
     if status not in (*statuses.CANCELLED, Status.LATE_CANCELLED):
         raise RefusalError("Choose how it was cancelled.", field="status")
     practice = settings.practice(session)
     for target in targets:
         is_early = status is Status.LATE_CANCELLED and not statuses.is_late(practice, target.starts_at, now)
-        own = Status.CANCELLED_BY_CLIENT if is_early else status
-        statuses.set_status(session, who, target.id, own, now, reason=reason, notifies=notifies)
+        own, cents = (Status.CANCELLED_BY_CLIENT, None) if is_early else (status, bills_cents)
+        statuses.set_status(session, who, target.id, own, now, reason=reason, bills_cents=cents, notifies=notifies)
     return _done(session, who, item, "cancelled several", scope, targets, left, now)
 
 
-def delete(session: Session, who: Actor, item_id: int, scope: Scope, now: datetime, *, notifies: bool = True) -> Done:
+def delete(session: Session, who: Actor, item_id: int, scope: Scope, now: datetime, *, notifies: bool = True) -> Done | None:
     """Take so many of a series out of the calendar. Must run inside `writing()`."""
+    if scope is Scope.ONE:
+        booking.delete(session, who, item_id, now, notifies=notifies)
+        return None
     item, targets, left = _chosen(session, who, item_id, scope, now, None)
     for target in targets:
         booking.delete(session, who, target.id, now, notifies=notifies)
@@ -152,7 +174,7 @@ def _chosen(
 ) -> tuple[Item, list[Item], int]:
     """Return the one that was opened, those the change is for, and how many of that scope are left alone."""
     item = booking.item_for(session, who, item_id)
-    if item.series_id is None or scope is Scope.ONE:
+    if item.series_id is None:
         raise RefusalError("This does not repeat.", field="scope")
     if version is not None and item.version != version:
         raise StaleError("Someone changed this meanwhile. Nothing you typed is lost: choose which of the two shall stand.")

@@ -17,6 +17,7 @@ NAME_CHARS_MAX = 120
 LINE_CHARS_MAX = 200
 TEXT_CHARS_MAX = 4_000
 FIRST_YEAR, LAST_YEAR = 1900, 2199
+_WALL_TIME = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::\d{2})?\s*([ap])?\.?(?:m\.?)?", re.IGNORECASE | re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029\ud800-\udfff]")
 
 
@@ -62,6 +63,23 @@ class OnceForm(HouseForm):
 def stripped(value: str | None) -> str:
     """Drop surrounding blanks and control characters no person types."""
     return _CONTROL.sub("", value or "").strip()
+
+
+def wall_time(typed: str) -> time:
+    """Read a wall-clock time.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match = _WALL_TIME.fullmatch(typed)
+    if not match:
+        raise ValueError
+    hour, minute, half = int(match[1]), int(match[2] or 0), (match[3] or "").lower()
+    if half:
+        if not 1 <= hour <= 12:
+            raise ValueError
+        hour = hour % 12 + (12 if half == "p" else 0)
+    return time(hour, minute)
 
 
 def line(label: str, *, most: int = LINE_CHARS_MAX, required: bool = False, **kwargs: Any) -> StringField:
@@ -203,19 +221,10 @@ class TimeField(_TypedField):
 
     widget = _TimeInput()
     invalid = "Enter a time such as 14:30."
-    _shape = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::\d{2})?\s*([ap])?\.?(?:m\.?)?", re.IGNORECASE | re.ASCII)
 
     def read(self, typed: str) -> time:
         """Read the time."""
-        match = self._shape.fullmatch(typed)
-        if not match:
-            raise ValueError
-        hour, minute, half = int(match[1]), int(match[2] or 0), (match[3] or "").lower()
-        if half:
-            if not 1 <= hour <= 12:
-                raise ValueError
-            hour = hour % 12 + (12 if half == "p" else 0)
-        return time(hour, minute)
+        return wall_time(typed)
 
     def printed(self, value: time) -> str:
         """Print the time as browsers expect it."""

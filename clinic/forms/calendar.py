@@ -19,6 +19,7 @@ from clinic.calendar.statuses import REASON_CHARS_MAX
 from clinic.calendar.terms import TITLE_CHARS_MAX
 from clinic.forms.base import DayField, HouseForm, MoneyField, OnceForm, TimeField, WholeField, line, text_area
 from clinic.forms.new_client import NewClientFields
+from clinic.forms.series import RepeatFields
 from clinic.kernel import clock
 from clinic.kernel.errors import RefusalError
 from clinic.models.calendar import Mode, Status
@@ -69,7 +70,7 @@ class ChoiceField(SelectField):
         return next((str(option.label) for option in options if option.value == str(self.data)), "")
 
 
-class BookingForm(NewClientFields, OnceForm):
+class BookingForm(RepeatFields, NewClientFields, OnceForm):
     """Ask for everything a booking may need; the template shows what the type has."""
 
     type = ChoiceField("Appointment type")
@@ -94,6 +95,7 @@ class BookingForm(NewClientFields, OnceForm):
     no_package = BooleanField("Do not use the package")
     accepts_unpaid = BooleanField("Book it unpaid")
     overrides_warnings = BooleanField("Book anyway")
+    do_not_notify = BooleanField("Do not notify")
     package_choice = RadioField(
         "The package session",
         choices=[SelectChoice(Choice.UNLINK.value, "Unlink it"), SelectChoice(Choice.LEAVE.value, "Leave it linked")],
@@ -191,6 +193,7 @@ class BookingForm(NewClientFields, OnceForm):
             overrides_warnings=self.overrides_warnings.data,
             accepts_unpaid=self.accepts_unpaid.data,
             package_choice=chosen(self.package_choice.data),
+            notifies=not self.do_not_notify.data,
         )
 
     def refuse(self, error: RefusalError, field: str | None = None) -> None:
@@ -225,6 +228,7 @@ class MoveForm(HouseForm):
     practitioner = ChoiceField("Practitioner")
     room = ChoiceField("Room")
     overrides_warnings = BooleanField("Move anyway")
+    do_not_notify = BooleanField("Do not notify")
     package_choice = RadioField(
         "The package session",
         choices=[SelectChoice(Choice.UNLINK.value, "Unlink it"), SelectChoice(Choice.LEAVE.value, "Leave it linked")],
@@ -253,6 +257,7 @@ class MoveForm(HouseForm):
             room_id=self.room.data if has_room and self.room.raw_data else Same.SAME,
             overrides_warnings=self.overrides_warnings.data,
             package_choice=chosen(self.package_choice.data),
+            notifies=not self.do_not_notify.data,
         )
 
 
@@ -262,6 +267,7 @@ class CancelForm(HouseForm):
     status = RadioField("Cancelled", choices=[], validate_choice=False, validators=[InputRequired("Choose one.")])
     amount = MoneyField("Bills", required=False, render_kw={"inputmode": "decimal"})
     reason = line("Reason, staff only", most=REASON_CHARS_MAX)
+    do_not_notify = BooleanField("Do not notify")
     attendee = HiddenField()
 
     def validate(self, extra_validators: Any = None) -> bool:
@@ -281,6 +287,12 @@ class NoShowForm(HouseForm):
 
     amount = MoneyField("Bills", required=False, render_kw={"inputmode": "decimal"})
     reason = line("Reason, staff only", most=REASON_CHARS_MAX)
+
+
+class DeleteForm(HouseForm):
+    """Ask whether the client is told."""
+
+    do_not_notify = BooleanField("Do not notify")
 
 
 class StatusForm(HouseForm):

@@ -5,16 +5,17 @@ from typing import Any
 
 from flask import Blueprint, g, request, url_for
 
-from clinic.calendar import booking, flyout, offer, statuses
+from clinic.calendar import booking, flyout, offer, series, statuses
 from clinic.calendar.offer import Offer
 from clinic.forms.calendar import BookingForm, Place, StatusForm, id_or_none
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.practice import once
 from clinic.practice.permissions import Permission
-from clinic.views import leaves, new_clients
+from clinic.views import leaves, new_clients, repeats
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, answer, is_piece, leave, page, say
+from clinic.views.repeats import Listed
 
 bp = Blueprint("booking", __name__)
 USUAL_START = time(9)
@@ -30,14 +31,16 @@ def book(practitioner_id: int, day: date) -> Answer:
         return answer("calendar/_form.html", **_leaf(form, found, practitioner_id, day, leaves.asked_window()))
     column_url = url_for("calendar.column", practitioner_id=practitioner_id or found.practitioner_id, day=day)
     week_url = leaves.week_url(found.practitioner_id, day)
-    _save(form, found, place, column_url if is_piece() else week_url)
-    if not form.complaints:
-        return leaves.in_column(None, practitioner_id or found.practitioner_id, day, then=week_url)
+    leaf_day = (practitioner_id or found.practitioner_id, day)
+    listed = _save(form, found, place, column_url if is_piece() else week_url)
+    if not form.complaints and not listed:
+        return leaves.in_column(None, *leaf_day, then=week_url)
     minute, minutes = _span(form)
     shown = _leaf(form, found, practitioner_id, day, None) | {"minute": minute, "minutes": minutes}
     del shown["spot"]
+    if listed:
+        return _dates(listed, found, leaf_day, shown)
     clash_id = form.clash.item_id if form.clash else None
-    leaf_day = (practitioner_id or found.practitioner_id, day)
     return leaves.in_column("calendar/_form.html", *leaf_day, form=form, clash_id=clash_id, **shown)
 
 
@@ -65,9 +68,11 @@ def new() -> Answer:
         return page("calendar/new.html", **shown)
     starts_on = form.day.data
     week_url = leaves.week_url(found.practitioner_id, starts_on) if starts_on else url_for("calendar.home")
-    _save(form, found, place, week_url)
+    listed = _save(form, found, place, week_url)
     if form.complaints:
         return page("calendar/new.html", form=form, **shown)
+    if listed and starts_on:
+        return _dates(listed, found, (found.practitioner_id, starts_on), shown | {"book_url": url_for(".new")})
     say(f"{found.type_name} is booked.")
     return leave(week_url)
 
@@ -143,20 +148,37 @@ def _asked(place: Place) -> dict[str, Any]:
     }
 
 
-def _save(form: BookingForm, found: Offer, place: Place, location: str) -> None:
-    """Book what the form asks for; what is refused stays in the form."""
+def _save(form: BookingForm, found: Offer, place: Place, location: str) -> Listed | None:
+    """Book what the form asks for, or return the list of its dates first; what is refused stays in the form."""
     is_valid = form.validate()
     try:
         _refuse_unfit(form, found, place)
         if not is_valid:
-            return
+            return None
         wanted = form.wanted(found, place, g.house.timezone)
+        rule = form.rule()
+        if rule is not None:
+            return repeats.save(
+                form,
+                location,
+                lambda session, choices: series.listed(session, actor(), wanted, rule, choices),
+                lambda session, choices: series.book(session, actor(), wanted, rule, choices, now()),
+            )
         with writing() as session:
             key = once.claim(session, actor(), form.once.data, now())
             booking.book(session, actor(), wanted, now())
             key.location = location
     except RefusalError as error:
         form.refuse(error)
+    return None
+
+
+def _dates(listed: Listed, found: Offer, leaf_day: tuple[int, date], shown: dict[str, Any]) -> Answer:
+    who = found.person.name if found.person else found.type_name
+    context = {name: shown[name] for name in ("minute", "minutes", "back_url") if name in shown}
+    return repeats.show(
+        listed, *leaf_day, root="book", title=f"Repeat {who}", here=shown["book_url"], change_url=shown["fields_url"], **context
+    )
 
 
 def _refuse_unfit(form: BookingForm, found: Offer, place: Place) -> None:

@@ -1,15 +1,18 @@
 """Where the calendar's forms and flyouts stand: beside their row in the grid, or on a page of their own."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
 from flask import current_app, g, request, url_for
+from htmx_flask import request as htmx_request
 
 from clinic.calendar import flyout
 from clinic.calendar.flyout import Flyout
 from clinic.calendar.grid import Column, Window
 from clinic.forms.base import HouseForm
+from clinic.forms.series import scope_of
 from clinic.kernel import clock, locales
 from clinic.kernel.database import reading
 from clinic.practice import once
@@ -18,6 +21,7 @@ from clinic.views.answer import Answer, answer, is_piece, leave
 from clinic.views.calendar import column_beside
 
 LAST_HOUR = 24
+_COLUMN = re.compile(r"column-(\d{1,9})-(\d{4}-\d\d-\d\d)", re.ASCII)
 UP_SHARE = 3  # a start in the last third of the grid opens upwards
 
 
@@ -91,6 +95,7 @@ def flyout_context(shown: Flyout, window: Window | None) -> dict[str, Any]:
         "spot": spot(window, minute, minutes) if window else None,
         "once_key": once.new_key(),
         "back_url": week_url(shown.practitioner_id, day),
+        "scope": scope_of(request.form),
     }
 
 
@@ -116,12 +121,21 @@ def in_column(
         if "flyout" in context:
             context = flyout_context(context["flyout"], None) | context
         return answer(leaf or "calendar/_flyout.html", form=form, then=then, **{"spot": None, **context})
-    column = column_beside(practitioner_id, day)
+    column = column_beside(*(_asking_column() or (practitioner_id, day)))
     if "flyout" in context:
         context = flyout_context(context["flyout"], column.window) | context
     elif leaf:
         context["spot"] = spot(column.window, context.pop("minute"), context.pop("minutes"))
     return answer("calendar/_column.html", form=form, then=then, column=column, leaf=leaf, **context)
+
+
+def _asking_column() -> tuple[int, date] | None:
+    """Return the column htmx will put the answer in: what it shows may have been moved elsewhere meanwhile."""
+    found = _COLUMN.fullmatch((htmx_request.htmx.target or "") if htmx_request.htmx else "")
+    try:
+        return (int(found[1]), date.fromisoformat(found[2])) if found else None
+    except ValueError:
+        return None
 
 
 def _known(endpoint: str, **values: Any) -> str | None:
