@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from zlib import crc32
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from clinic.calendar.grid import Column
-from clinic.models.practice import AuditEntry
+from clinic.models.practice import AuditEntry, User
 
 PRINT_BITS = 0xFFFFFF
 
@@ -30,6 +30,27 @@ class Seen:
     def is_as(self, words: str) -> bool:
         """Say whether nothing at all was changed since the page that hands this back; its columns need not be read then."""
         return words.startswith(f"{self.changes}-{self.today:%y%m%d}-")
+
+
+@dataclass(frozen=True)
+class Change:
+    """Say who changed something last; no name when it was done by itself."""
+
+    at: datetime
+    name: str | None
+
+
+def last_change(session: Session, item_id: int) -> Change | None:
+    """Return who changed an item last, and when."""
+    query = (
+        select(AuditEntry.at, User.name)
+        .outerjoin(User, User.id == AuditEntry.user_id)
+        .where(AuditEntry.object_type == "item", AuditEntry.object_id == item_id)
+        .order_by(AuditEntry.id.desc())
+        .limit(1)
+    )
+    row = session.execute(query).one_or_none()
+    return Change(row.at, row.name) if row else None
 
 
 def changes(session: Session) -> int:

@@ -18,17 +18,14 @@
   };
   const inSight = (place) => {
     const leaf = one(".leaf", place);
-    const hidden = () => {
-      const { top, bottom } = leaf.getBoundingClientRect();
-      return Math.max(0, 48 - top) * (top + scrollY < 48 ? 99 : 1) + Math.max(0, bottom - innerHeight + 32);
-    };
+    const hidden = ({ top, bottom } = leaf.getBoundingClientRect()) =>
+      Math.max(0, 48 - top) * (top + scrollY < 48 ? 99 : 1) + Math.max(0, bottom - innerHeight + 32);
     const before = hidden();
     if (before) place.classList.toggle("up");
     if (hidden() > before) place.classList.toggle("up");
     leaf.scrollIntoView({ block: "nearest" });
   };
-  const modal = () => {
-    const dialog = one("dialog.pop[open]:not(:modal)");
+  const modal = (dialog = one("dialog.pop[open]:not(:modal)")) => {
     dialog?.close();
     dialog?.showModal();
   };
@@ -45,8 +42,7 @@
     const held = link?.closest(".place, dialog.pop");
     if (!held?.dataset.here || link.hasAttribute("hx-get") || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    const empty = document.createElement("div");
-    empty.id = held.id;
+    const empty = Object.assign(document.createElement("div"), { id: held.id });
     held.replaceWith(...(held.matches(".place") ? [] : [empty]));
     back();
   };
@@ -78,9 +74,14 @@
   });
   addEventListener("pageshow", ready);
 
-  on("htmx:beforeRequest", ({ detail: { elt: from } }) => {
+  on("htmx:beforeRequest", (event) => {
+    const from = event.detail.elt;
+    // Nobody looks, or the page is busy with a deed whose answer is fresher: ask the next time.
+    const isBusy = document.hidden || drag || one(".htmx-request:not(#live)");
+    if (from.id === "live") return isBusy && event.preventDefault();
+    if (one("#live")) htmx.trigger("#live", "htmx:abort");
     all(".dropped").forEach((note) => note.remove());
-    if (from.closest(".place, dialog.pop")) return;
+    if (drag || from.closest(".place, dialog.pop")) return;
     if (from.matches("a, button")) opener = from;
     unmark();
     if (!from.matches(".item")) return;
@@ -88,15 +89,23 @@
     all(".place").forEach((place) => place.remove());
     wait(from);
   });
-  on("htmx:afterRequest", () => all(".waiting").forEach((place) => place.remove()) || setTimeout(ready));
+  on("htmx:afterRequest", ({ detail }) => {
+    if (detail.elt.id === "live") return;
+    all(".waiting").forEach((place) => place.remove());
+    setTimeout(ready);
+    if (drag) dropped(detail.xhr.status === 204);
+  });
   on("htmx:sendError", ({ detail: { elt: from } }) => {
+    if (from.id === "live") return;
     const note = document.createElement("p");
-    note.className = "note bad dropped";
-    note.setAttribute("role", "alert");
+    Object.assign(note, { className: "note bad dropped", role: "alert" });
     note.textContent = "The line dropped before an answer came. Nothing you typed is lost: send it again.";
     (from.closest("form") || one("main")).prepend(note);
   });
-  on("htmx:afterSettle", () => {
+  on("htmx:afterSettle", ({ detail }) => {
+    if (lost && document.activeElement === document.body) all("a").find((link) => link.href === lost)?.focus();
+    lost = null;
+    if (detail.requestConfig?.elt.id === "live") return;
     const fresh = all(".place:not([data-here])").at(-1);
     if (fresh) all(".place").forEach((place) => place === fresh || place.remove());
     modal();
@@ -106,14 +115,75 @@
     if (!held.contains(document.activeElement) || one("[aria-invalid=true]", held)) focusIn(held);
     held.dataset.here = "1";
   });
+
+  // News of others: a column is renewed around what is open in it, and the focus stays on the same link.
+  let lost = null;
+  on("htmx:oobBeforeSwap", ({ detail }) => {
+    const { target: day, fragment } = detail;
+    if (day.contains(document.activeElement)) lost = document.activeElement.href;
+    const kept = day.matches(".day") && one(".place", day);
+    if (!kept) return;
+    detail.shouldSwap = false;
+    const [fresh, chosen] = [fragment.firstElementChild, one(".item.sel", day)?.id];
+    all(":scope > *", kept.parentNode).forEach((child) => child === kept || child.remove());
+    kept.before(...one(".body", fresh).children);
+    for (const name of [".day-head", ".day-foot"]) one(name, day).replaceWith(one(name, fresh));
+    if (chosen) document.getElementById(chosen)?.classList.add("sel");
+    htmx.process(day);
+  });
+  on("visibilitychange", () => document.hidden || (one("#live") && htmx.trigger("#live", "live")));
+
+  // Dragging: the item follows in steps of a quarter of an hour (three rows), and the server says whether it may stay.
+  let drag = null;
+  const put = (body, row) => {
+    const { item, was } = drag;
+    if (item.parentNode !== body) body.append(item);
+    item.className = row ? `${was.replace(/\b[rcw]\d+\b/g, "")} r${row} dragged` : was;
+    Object.assign(drag, { to: body, at: row });
+  };
+  const dropped = (stays) => {
+    if (stays) setTimeout(() => htmx.trigger("#live", "live"));
+    else put(drag.body);
+    drag = null;
+  };
+  on("dragstart", (event) => drag && event.preventDefault());
+  on("pointerdown", ({ target, button, pointerType, clientX, clientY }) => {
+    const item = target.closest(".item[data-v]");
+    if (item && !drag && !button && pointerType !== "touch") drag = { item, body: item.parentNode, was: item.className, from: [clientX, clientY] };
+  });
+  on("pointermove", ({ clientX, clientY, buttons }) => {
+    if (!drag || drag.sent) return;
+    const { at, body, from: [x, y], was } = drag;
+    if (!buttons) return dropped();
+    if (!at && Math.hypot(clientX - x, clientY - y) < 6) return;
+    const beside = ({ left, right }) => left <= clientX && clientX < right;
+    const under = all(".body").find((one) => beside(one.getBoundingClientRect()));
+    const tall = 3 * parseFloat(getComputedStyle(body).gridAutoRows);
+    const quarter = Math.round((was.match(/\br(\d+)/)[1] - 1) / 3 + (clientY - y) / tall);
+    put(under || drag.to, Math.min(Math.max(quarter, 0), Math.floor(body.clientHeight / tall) - 1) * 3 + 1);
+  });
+  on("pointerup", () => {
+    if (!drag || drag.sent) return;
+    const { item, at, to, body } = drag;
+    if (!at) return dropped();
+    // The click that ends the drag opens nothing.
+    const still = (event) => event.preventDefault() || event.stopPropagation();
+    addEventListener("click", still, true);
+    setTimeout(() => removeEventListener("click", still, true));
+    const [, practitioner, day] = to.parentNode.id.match(/(\d+)-(.+)/);
+    const minute = item.getAttribute("hx-get").match(/h=(\d+)/)[1] * 60 + (at - 1) * 5;
+    const values = { day, starts_at: `${Math.floor(minute / 60)}:${`0${minute % 60}`.slice(-2)}`, version: item.dataset.v, dragged: 1 };
+    if (practitioner > 0) values.practitioner = practitioner;
+    drag.sent = true;
+    all(".place").forEach((place) => place.remove());
+    htmx.ajax("POST", `${item.getAttribute("href")}/move`, { source: item, target: body.parentNode, swap: "outerHTML", values }).catch(() => 0);
+  });
+  on("pointercancel", () => drag && !drag.sent && dropped());
   on("click", (event) => {
     close(event);
     all("details.me[open]").forEach((menu) => menu.contains(event.target) || menu.removeAttribute("open"));
   });
-  on("cancel", (event) => {
-    event.preventDefault();
-    one("[data-close]", event.target)?.click();
-  }, true);
+  on("cancel", (event) => event.preventDefault() || one("[data-close]", event.target)?.click(), true);
 
   // Keys: each does what a link on the page does.
   const step = (from, key) => {

@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, Page
+from werkzeug.serving import make_server
+
+from tests.cast import PASSWORD as CAST_PASSWORD
+from tests.cast import email
 
 ROOT = Path(__file__).parent.parent.parent
 STARTS_SECONDS_MAX = 300  # a cold package cache on a slow line
@@ -102,6 +108,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 @pytest.fixture
+def served(app: Flask) -> Iterator[str]:
+    """Serve the cast's practice from this process, where a test can change rows between two clicks; give its address."""
+    app.config["WTF_CSRF_ENABLED"] = True
+    server = make_server("localhost", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://localhost:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
 def visit(chromium: Browser) -> Callable[..., AbstractContextManager[Page]]:
     """Open a page that complains of whatever goes wrong behind it: `with visit(javascript=False) as page:`."""
 
@@ -129,6 +148,14 @@ def sign_in(page: Page, demo: Demo, name: str) -> None:
     page.goto(f"{demo.url}/sign-in")
     page.get_by_label("E-mail").fill(f"{name}@demo.example")
     page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def enter(page: Page, served: str, name: str = "fay") -> None:
+    """Sign one of the cast in."""
+    page.goto(f"{served}/sign-in")
+    page.get_by_label("E-mail").fill(email(name))
+    page.get_by_label("Password").fill(CAST_PASSWORD)
     page.get_by_role("button", name="Sign in").click()
 
 

@@ -1,0 +1,64 @@
+"""Two versions of one thing: what was typed into a form, and what somebody else made of it meanwhile."""
+
+from dataclasses import dataclass
+from datetime import date, time
+
+from flask import request
+from wtforms import BooleanField, Field, HiddenField, RadioField
+
+from clinic.calendar.booking import StaleError
+from clinic.calendar.live import Change
+from clinic.forms.base import HouseForm, MoneyField
+from clinic.forms.calendar import ChoiceField
+from clinic.views import filters
+
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Be one field in which the two differ, in words."""
+
+    label: str
+    typed: str
+    stands: str
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Hold who changed it last, and every field that was typed otherwise than it stands now."""
+
+    change: Change | None
+    differences: tuple[Difference, ...]
+
+
+def is_stale(form: HouseForm) -> bool:
+    """Say whether the form was refused because somebody else was faster."""
+    return isinstance(form.note, StaleError)
+
+
+def compared(typed: HouseForm, stands: HouseForm, change: Change | None) -> Versions:
+    """Compare what was posted with the same form as it would open now."""
+    found = []
+    for mine, theirs in zip(typed, stands, strict=True):
+        if mine.name not in request.form or isinstance(mine, HiddenField | BooleanField):
+            continue
+        words = (_words(mine), _words(theirs))
+        if words[0] != words[1]:
+            found.append(Difference(mine.label.text, *words))
+    return Versions(change, tuple(found))
+
+
+def _words(field: Field) -> str:
+    if isinstance(field, ChoiceField):
+        return field.shown or NOTHING
+    if isinstance(field, RadioField):
+        chosen = next((choice for choice in field.iter_choices() if choice[0] == field.data), None)
+        return str(chosen[1]) if chosen else NOTHING
+    if field.data is None or field.data == "":
+        return NOTHING
+    if isinstance(field.data, date):
+        return filters.day_short(field.data)
+    if isinstance(field.data, time):
+        return filters.local_time(field.data)
+    return filters.money_full(field.data) if isinstance(field, MoneyField) else str(field.data)
