@@ -6,17 +6,19 @@ from typing import Any
 from flask import Blueprint, Response, g, request, url_for
 from sqlalchemy.orm import Session
 
-from clinic.calendar import booking, flyout, live, offer, outcomes, statuses
+from clinic.calendar import booking, flyout, live, offer, outcomes, scope
 from clinic.calendar.flyout import Flyout
 from clinic.calendar.offer import EVENT, Offer, Option, Sketch
+from clinic.calendar.outcomes import Way
+from clinic.calendar.scope import Done
 from clinic.calendar.terms import Kept
-from clinic.forms.calendar import BookingForm, CancelForm, MoveForm, Place, id_or_none, status_of, version_of
+from clinic.forms.calendar import BookingForm, CancelForm, DeleteForm, MoveForm, Place, id_or_none, status_of, version_of
 from clinic.kernel import clock
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.models.calendar import Item
 from clinic.practice.permissions import Permission
-from clinic.views import leaves, versions
+from clinic.views import leaves, repeats, versions
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, answer, is_piece, leave
 
@@ -42,11 +44,13 @@ def edit(item_id: int) -> Answer:
     if request.method == "GET":
         return answer("calendar/_edit.html", **_edit_context(opened))
     form, was_on = opened.form, leaves.day_of(opened.shown.starts_at)
-    _save(opened)
+    done = _save(opened)
     if form.complaints:
         context = _edit_context(opened) | _edit_versions(item_id, form)
         del context["spot"]
         return leaves.in_column("calendar/_edit.html", opened.shown.practitioner_id, was_on, form=form, **context)
+    if done:
+        return repeats.leave_for(done, "Changed")
     if is_piece() and form.day.data != was_on:
         return leave(leaves.week_url(opened.shown.practitioner_id, form.day.data))
     return leaves.with_flyout(item_id)
@@ -71,20 +75,17 @@ def move(item_id: int) -> Answer:
     if request.method == "GET":
         return answer("calendar/_move.html", **leaves.flyout_context(shown, leaves.asked_window()) | context)
     was_on = leaves.day_of(shown.starts_at)
-    if form.validate():
-        try:
-            with writing() as session:
-                to = form.wanted(g.house.timezone, has_room=bool(form.room.choices))
-                booking.move(session, actor(), item_id, to, now(), version=version_of(form.version.data))
-        except RefusalError as error:
-            form.refuse(error)
+    done = _move(form, item_id)
     if form.complaints:
         context |= _move_versions(item_id, form)
         return leaves.in_column("calendar/_move.html", shown.practitioner_id, was_on, form=form, **context)
+    if done:
+        return repeats.leave_for(done, "Moved")
     if is_piece() and "dragged" in request.form:
         return Response(status=204)  # it stands there already; the page asks for what changed
-    if is_piece() and (form.day.data != was_on or to.practitioner_id not in (None, shown.practitioner_id)):
-        return leave(leaves.week_url(to.practitioner_id or shown.practitioner_id, form.day.data))
+    whose = form.practitioner.data or shown.practitioner_id
+    if is_piece() and (form.day.data, whose) != (was_on, shown.practitioner_id):
+        return leave(leaves.week_url(whose, form.day.data))
     return leaves.with_flyout(item_id)
 
 
@@ -103,20 +104,11 @@ def cancel(item_id: int) -> Answer:
     context: dict[str, Any] = {"flyout": shown, "filled": form, "ways": ways, "person": outcomes.person_of(shown, whose)}
     if request.method == "GET":
         return answer("calendar/_cancel.html", **leaves.flyout_context(shown, leaves.asked_window()) | context)
-    if form.validate():
-        try:
-            with writing() as session:
-                wanted, cents = status_of(form.status.data), form.bills_cents(ways)
-                why = form.reason.data or ""
-                statuses.set_status(
-                    session, actor(), item_id, wanted, now(), attendee_id=whose, reason=why, bills_cents=cents
-                )
-        except RefusalError as error:
-            form.refuse(error)
+    done = _cancel(form, item_id, ways, whose)
     if form.complaints:
         was_on = leaves.day_of(shown.starts_at)
         return leaves.in_column("calendar/_cancel.html", shown.practitioner_id, was_on, form=form, **context)
-    return leaves.with_flyout(item_id)
+    return repeats.leave_for(done, "Cancelled") if done else leaves.with_flyout(item_id)
 
 
 @bp.route("/calendar/items/<int:item_id>/delete", methods=["GET", "POST"])
@@ -125,26 +117,60 @@ def delete(item_id: int) -> Answer:
     """Say what deleting leaves behind, or delete."""
     with reading() as session:
         shown = flyout.flyout_for(session, actor(), item_id, now())
+    day, form = leaves.day_of(shown.starts_at), DeleteForm(request.form)
     if request.method == "GET":
-        return answer("calendar/_delete.html", **leaves.flyout_context(shown, leaves.asked_window()))
-    with writing() as session:
-        booking.delete(session, actor(), item_id, now())
-    day = leaves.day_of(shown.starts_at)
+        return answer("calendar/_delete.html", filled=form, **leaves.flyout_context(shown, leaves.asked_window()))
+    try:
+        with writing() as session:
+            done = scope.delete(session, actor(), item_id, repeats.asked(), now(), notifies=not form.do_not_notify.data)
+    except RefusalError as error:
+        form.refuse(error)
+        shown_again: dict[str, Any] = {"flyout": shown, "filled": form, "refused": form}
+        return leaves.in_column("calendar/_delete.html", shown.practitioner_id, day, form=form, **shown_again)
+    if done:
+        return repeats.leave_for(done, "Deleted")
     return leaves.in_column(None, shown.practitioner_id, day, then=leaves.week_url(shown.practitioner_id, day))
 
 
-def _save(opened: Opened) -> None:
+def _move(form: MoveForm, item_id: int) -> Done | None:
+    if form.validate():
+        try:
+            with writing() as session:
+                to, version = form.wanted(g.house.timezone, has_room=bool(form.room.choices)), version_of(form.version.data)
+                return scope.move(session, actor(), item_id, to, repeats.asked(), now(), version=version)
+        except RefusalError as error:
+            form.refuse(error)
+    return None
+
+
+def _cancel(form: CancelForm, item_id: int, ways: tuple[Way, ...], whose: int | None) -> Done | None:
+    if form.validate():
+        try:
+            with writing() as session:
+                wanted, cents = status_of(form.status.data), form.bills_cents(ways)
+                return scope.cancel(
+                    session, actor(), item_id, wanted, repeats.asked(), now(), attendee_id=whose, bills_cents=cents,
+                    reason=form.reason.data or "", notifies=not form.do_not_notify.data,
+                )  # fmt: skip
+        except RefusalError as error:
+            form.refuse(error)
+    return None
+
+
+def _save(opened: Opened) -> Done | None:
     form, item_id = opened.form, opened.shown.item_id
     is_valid = form.validate()
     try:
         offer.refuse_unnamed(opened.offer)
         if not is_valid:
-            return
+            return None
         wanted = form.wanted(opened.offer, Place(opened.shown.practitioner_id, None, True), g.house.timezone)
         with writing() as session:
-            booking.edit(session, actor(), item_id, wanted, now(), version=version_of(form.version.data))
+            version = version_of(form.version.data)
+            return scope.edit(session, actor(), item_id, wanted, repeats.asked(), now(), version=version)
     except RefusalError as error:
         form.refuse(error)
+    return None
 
 
 def _edit_versions(item_id: int, form: BookingForm) -> dict[str, Any]:

@@ -1,13 +1,11 @@
 """Where the calendar's forms and flyouts stand: beside their row in the grid, or on a page of their own."""
 
 import re
-import re
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
 from flask import current_app, g, request, url_for
-from htmx_flask import request as htmx_request
 from htmx_flask import request as htmx_request
 
 from clinic.calendar import flyout
@@ -23,7 +21,6 @@ from clinic.views.answer import Answer, answer, is_piece, leave
 from clinic.views.calendar import column_beside
 
 LAST_HOUR = 24
-_COLUMN = re.compile(r"column-(\d{1,9})-(\d{4}-\d\d-\d\d)", re.ASCII)
 _COLUMN = re.compile(r"column-(\d{1,9})-(\d{4}-\d\d-\d\d)", re.ASCII)
 UP_SHARE = 3  # a start in the last third of the grid opens upwards
 
@@ -130,15 +127,6 @@ def in_column(
     elif leaf:
         context["spot"] = spot(column.window, context.pop("minute"), context.pop("minutes"))
     return answer("calendar/_column.html", form=form, then=then, column=column, leaf=leaf, **context)
-
-
-def _asking_column() -> tuple[int, date] | None:
-    """Return the column htmx will put the answer in: what it shows may have been moved elsewhere meanwhile."""
-    found = _COLUMN.fullmatch((htmx_request.htmx.target or "") if htmx_request.htmx else "")
-    try:
-        return (int(found[1]), date.fromisoformat(found[2])) if found else None
-    except ValueError:
-        return None
 
 
 def _asking_column() -> tuple[int, date] | None:
