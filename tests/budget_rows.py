@@ -10,18 +10,20 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy.orm import Session
 
 from clinic.billing import enrolments, invoices, packages, payments
 from clinic.billing.packages import FeeRow, Sale, Template
-from clinic.calendar import booking, linking, package_lines, types
+from clinic.calendar import booking, linking, package_lines, series, types
+from clinic.calendar.occurrences import Choices
 from clinic.calendar.package_lines import LineEdit
+from clinic.calendar.recurrence import Rule
 from clinic.kernel import clock
 from clinic.models.billing import Fee
-from clinic.models.calendar import Attendee, Item, ItemKind
+from clinic.models.calendar import Attendee, Item, ItemKind, SeriesUnit
 from clinic.models.money import Card, Method
 from clinic.models.people import Contact, ContactRole, GroupKind
 from clinic.models.practice import FeedDetail, Practitioner
@@ -269,3 +271,42 @@ MONTHS = [
     Row("what the signs mean", "fay", "/calendar/legend", queries=3, kilobytes=1, headers=HTMX),
 ]  # fmt: skip
 ROWS += MONTHS
+
+
+def full_outbox(session: Session, cast: Cast) -> None:
+    """Tell clients of 60 bookings, half of them moved since."""
+    for number in range(60):
+        starts_at = clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(days=2 + number)
+        wish = booking.Wanted(type_id=cast.therapy_id, practitioner_id=cast.pat_id, starts_at=starts_at, minutes=50,
+                              client_id=cast.cleo_id, overrides_warnings=True)  # fmt: skip
+        item = booking.book(session, cast.fay, wish, clock.now())
+        if number % 2:
+            to = booking.Move(starts_at=starts_at + timedelta(hours=1), overrides_warnings=True)
+            booking.move(session, cast.fay, item.id, to, clock.now(), version=item.version)
+
+
+MESSAGES = [
+    Row("the outbox", "fay", "/messages", queries=6, kilobytes=4, stage=full_outbox),
+    Row("a message", "fay", "/messages/1", queries=4, kilobytes=3, stage=full_outbox),
+    Row("a client's messages", "fay", lambda cast: f"/clients/{cast.cleo_id}/messages", queries=9, kilobytes=4,
+        stage=full_outbox),
+    Row("the settings of messages", "olga", "/settings/messages/", queries=6, kilobytes=3),
+    Row("the wording of a reminder", "olga", "/settings/messages/reminder", queries=6, kilobytes=3),
+]  # fmt: skip
+ROWS += MESSAGES
+
+
+def long_series(session: Session, cast: Cast) -> None:
+    """Repeat an appointment 300 times, and put one beside it that does not repeat yet."""
+    wanted = booking.Wanted(cast.therapy_id, cast.pat_id, BUSY_DAY + timedelta(hours=15), 50, cast.cleo_id)
+    series.book(session, cast.fay, wanted, Rule(SeriesUnit.WEEK, times=300), Choices(), NOW)
+    booking.book(session, cast.fay, replace(wanted, starts_at=BUSY_DAY + timedelta(hours=16)), NOW)
+
+
+SERIES = [
+    Row("the flyout of one of 300", "fay", "/calendar/items/7?h=8", kilobytes=2, stage=long_series, headers=HTMX),
+    Row("moving one of 300", "fay", "/calendar/items/7/move?h=8", kilobytes=2, stage=long_series, headers=HTMX),
+    Row("repeating an appointment", "fay", "/calendar/items/301/repeat?h=8", kilobytes=2, stage=long_series, headers=HTMX),
+    Row("a series of 300", "fay", "/calendar/series/1", kilobytes=9, stage=long_series),
+]  # fmt: skip
+ROWS += SERIES

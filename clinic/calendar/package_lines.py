@@ -38,6 +38,7 @@ class LineEdit:
     removes: bool = False
     cancels_too: bool = False
     overrides_warnings: bool = False
+    notifies: bool = True
     seen_item_id: int | None = None
 
 
@@ -200,7 +201,7 @@ def _book(session: Session, who: Actor, sale: PackageSale, line: InvoiceLine, ed
         type_id=kind.id, practitioner_id=sale.practitioner_id, starts_at=starts_at, minutes=minutes, client_id=client_id,
         group_id=None, location_id=sale.location_id, room_id=edit.room_id, mode=modes[0] if modes else None,
         fee_id=line.fee_id, fee_cents=None, payer_id=None, is_busy=True, notes="", uses_package=False,
-        overrides_warnings=edit.overrides_warnings,
+        overrides_warnings=edit.overrides_warnings, notifies=edit.notifies,
     )  # fmt: skip
     try:
         item = booking.book(session, who, wanted, now)
@@ -232,7 +233,7 @@ def _move(
             session,
             who,
             item.id,
-            booking.Move(starts_at=starts_at, overrides_warnings=edit.overrides_warnings),
+            booking.Move(starts_at=starts_at, overrides_warnings=edit.overrides_warnings, notifies=edit.notifies),
             now,
             version=item.version,
         )
@@ -252,7 +253,7 @@ def _remove(
         who.must(Permission.BOOK)
         statuses.set_status(
             session, who, item.id, Status.CANCELLED_BY_PRACTICE, now, attendee_id=attendee.id,
-            reason="Cancelled from the package invoice",
+            reason="Cancelled from the package invoice", notifies=edit.notifies,
         )  # fmt: skip
 
 

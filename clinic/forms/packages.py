@@ -139,6 +139,7 @@ class EditLineForm(OnceForm):
     remove = BooleanField("Remove")
     cancel = BooleanField("Cancel the appointment too")
     overrides_warnings = BooleanField("Book it all the same")
+    do_not_notify = BooleanField("Do not notify")
 
     def offer(self, opened: LineView) -> None:
         """Fill in what there is to choose from."""
@@ -169,4 +170,5 @@ class EditLineForm(OnceForm):
             wall=self.time.data, minutes=self.minutes.data, type_id=self.type_id.data, client_id=self.client_id.data,
             room_id=self.room_id.data, removes=self.remove.data, cancels_too=self.cancel.data,
             overrides_warnings=self.overrides_warnings.data, seen_item_id=self.seen.data,
+            notifies=not self.do_not_notify.data,
         )  # fmt: skip

@@ -20,6 +20,14 @@ class House:
     timezone: str
     currency: str
     locale: locales.Locale
+    grace_minutes: int = 3
+
+    @property
+    def told_words(self) -> str:
+        """Say when a client hears of a change that is saved now."""
+        if not self.grace_minutes:
+            return "The client is told at once."
+        return f"The client is told after {self.grace_minutes} minute{'s' if self.grace_minutes > 1 else ''}."
 
     def local_date(self, instant: datetime) -> date:
         """Return the practice's own day of an instant."""
@@ -51,4 +59,5 @@ def practice(session: Session) -> Practice:
 def house(session: Session) -> House:
     """Return the practice's name, zone, currency and locale as plain values."""
     row = practice(session)
-    return House(name=row.name, timezone=row.timezone, currency=row.currency, locale=locales.named(row.locale))
+    return House(name=row.name, timezone=row.timezone, currency=row.currency, locale=locales.named(row.locale),
+                 grace_minutes=row.message_grace_minutes)  # fmt: skip

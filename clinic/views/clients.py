@@ -27,8 +27,9 @@ TABS = (
     ("Appointments", "clients.appointments"),
     ("Billing", "client_billing.billing"),
     ("Packages", "client_packages.packages"),
+    ("Messages", "outbox.of_client"),
 )
-LISTS = (("Clients", "clients.index"), ("Contacts", "contacts.index"), ("Client groups", "groups.index"))
+LISTS = (("Clients", "clients.index"), ("Contacts", "contacts.index"), ("Client groups", "groups.index"), ("Messages", "outbox.index"))
 
 
 def profile_tabs(client_id: int, current: str) -> list[Word]:

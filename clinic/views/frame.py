@@ -39,11 +39,11 @@ WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
         "Clients",
         "clients.index",
         Permission.SEE_CLIENTS,
-        ("clients", "contacts", "groups", "client_billing", "client_packages", "cards", "autopay"),
+        ("clients", "contacts", "groups", "client_billing", "client_packages", "cards", "autopay", "outbox"),
     ),
     ("Invoices", "invoices.index", Permission.SEE_INVOICES, ("invoices", "invoice_lines", "payments", "night")),
     ("Packages", "packages.index", Permission.SEE_PACKAGES, ("packages", "package_lines")),
-    ("Settings", "settings.index", Permission.SETTINGS, ("settings", "fees", "places", "practitioners", "staff")),
+    ("Settings", "settings.index", Permission.SETTINGS, ("settings", "fees", "messages", "places", "practitioners", "staff")),
 )
 
 

@@ -29,6 +29,7 @@ GROUPS: tuple[tuple[str, str | None, tuple[tuple[str, str, str], ...]], ...] = (
             ("Missed sessions", "settings.missed", "What late cancelled and no show bill"),
         ),
     ),
+    ("Clients", None, (("Messages", "messages.index", "What clients are told, when, and in which words"),)),
     (
         "Client billing and insurance",
         "settings.client_billing",

@@ -25,13 +25,13 @@ class Postbox:
     refuses_letter: str = ""
     hangs_up: bool = False
 
-    async def handle_RCPT(self, _server, _session, envelope, address, _options):
+    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802 - the server calls it so
         if self.refuses_address:
             return self.refuses_address
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server, _session, envelope):
+    async def handle_DATA(self, server, _session, envelope):  # noqa: N802
         if self.hangs_up:
             server.transport.abort()
             return "421 gone"

@@ -1,0 +1,128 @@
+"""What clients were written and what waits: read by whoever may see the client, sent again on request."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from clinic.kernel.errors import NotFoundError
+from clinic.messages import outbox, wording
+from clinic.models.messages import Message, MessageState
+from clinic.models.people import Client
+from clinic.people import clients
+from clinic.people.listing import Listing, cut
+from clinic.practice.permissions import Actor
+
+STATES = {
+    MessageState.QUEUED: "Queued",
+    MessageState.SENT: "Sent",
+    MessageState.FAILED: "Failed",
+    MessageState.DROPPED: "Not sent",
+}
+
+
+class Which(StrEnum):
+    """Name what a list of messages shows."""
+
+    ALL = "all"
+    QUEUED = "queued"
+    SENT = "sent"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Hold a line of the outbox."""
+
+    id: int
+    client_id: int
+    client: str
+    kind: str
+    to_address: str
+    about_at: datetime  # when the appointment begins
+    created_at: datetime
+    state: str
+    is_failed: bool
+    why: str
+    tries: int
+    at: datetime  # sent at, or the next try
+
+
+@dataclass(frozen=True)
+class Letter:
+    """Hold one message as it is read."""
+
+    row: Row
+    subject: str
+    body: str
+    has_calendar: bool
+    item_id: int
+    may_resend: bool
+
+
+def page(session: Session, who: Actor, which: Which, *, number: int, client_id: int | None = None) -> Listing[Row]:
+    """Return a page of the messages about clients that are theirs to see, the newest first."""
+    query = _listed(who)
+    if client_id is not None:
+        query = query.where(Message.client_id == client_id)
+    if which is not Which.ALL:
+        query = query.where(Message.state == MessageState(which.value))
+    return cut(session, query.order_by(Message.created_at.desc(), Message.id.desc()), number, _rows)
+
+
+def letter(session: Session, who: Actor, message_id: int) -> Letter:
+    """Return one message.
+
+    Raises:
+        NotFoundError: there is none, or its client is not theirs to see.
+    """
+    found = session.execute(_listed(who).where(Message.id == message_id)).one_or_none()
+    if found is None:
+        raise NotFoundError("message")
+    message: Message = found[0]
+    is_fresh = message.state is MessageState.QUEUED and message.tries == 0
+    return Letter(_row(*found), message.subject, message.body, bool(message.ics), message.item_id, not is_fresh)
+
+
+def resend(session: Session, who: Actor, message_id: int, now: datetime) -> Message:
+    """Send a message once more. Must run inside `writing()`.
+
+    Raises:
+        NotFoundError: there is none, or its client is not theirs to see.
+        RefusalError: it no longer holds.
+    """
+    found = session.execute(_listed(who).where(Message.id == message_id)).one_or_none()
+    if found is None:
+        raise NotFoundError("message")
+    return outbox.resend(session, who, found[0], now)
+
+
+def failed_count(session: Session, who: Actor, now: datetime) -> int:
+    """Return how many messages about coming appointments did not arrive."""
+    query = select(func.count(Message.id)).join(Client, Client.id == Message.client_id)
+    failed: ColumnElement[bool] = or_(
+        Message.state == MessageState.FAILED,
+        and_(Message.state == MessageState.DROPPED, Message.last_error == outbox.NO_ADDRESS),
+    )
+    return session.scalar(query.where(failed, Message.about_at > now, clients.seen_by(who))) or 0
+
+
+def _listed(who: Actor) -> Select[Message, Client]:
+    return select(Message, Client).join(Client, Client.id == Message.client_id).where(clients.seen_by(who))
+
+
+def _rows(found: Any) -> list[Row]:
+    return [_row(row[0], row[1]) for row in found]
+
+
+def _row(message: Message, client: Client) -> Row:
+    return Row(
+        id=message.id, client_id=client.id, client=client.name, kind=wording.KINDS[message.kind],
+        to_address=message.to_address, about_at=message.about_at, created_at=message.created_at,
+        state=STATES[message.state], is_failed=message.state is MessageState.FAILED, why=message.last_error,
+        tries=message.tries, at=message.sent_at or message.next_try_at,
+    )  # fmt: skip
