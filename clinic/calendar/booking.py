@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, joinedload
 
 from clinic.billing import work
-from clinic.calendar import availability, linking, types
+from clinic.calendar import availability, buffers, linking, types
 from clinic.calendar.availability import OverlapError, WarnedError
 from clinic.calendar.linking import Candidate, Choice
 from clinic.calendar.terms import NO_PRICE, Kept, Place, Terms, Wanted, agree, practitioner_for, room_in
@@ -175,7 +175,7 @@ def move(session: Session, who: Actor, item_id: int, to: Move, now: datetime, *,
     if blocks(item):
         _refuse_clash(session, who, practitioner.id, room_id, to.starts_at, ends_at, besides=item)
     if not to.overrides_warnings:
-        _warn(session, practitioner.id, item.location_id, to.starts_at, ends_at)
+        _warn(session, practitioner.id, item.location_id, to.starts_at, ends_at, item.type_id if item.is_busy else None, item)
     was_at = item.starts_at
     with guarded(session):
         item.practitioner_id, item.room_id = practitioner.id, room_id
@@ -302,7 +302,8 @@ def _check_time(
     if holds:
         _refuse_clash(session, who, wanted.practitioner_id, terms.room_id, wanted.starts_at, terms.ends_at, besides=besides)
     if warns and not wanted.overrides_warnings:
-        _warn(session, wanted.practitioner_id, terms.location_id, wanted.starts_at, terms.ends_at)
+        kind = wanted.type_id if wanted.is_busy else None
+        _warn(session, wanted.practitioner_id, terms.location_id, wanted.starts_at, terms.ends_at, kind, besides)
 
 
 def _has_live(attendees: Sequence[Attendee]) -> bool:
@@ -327,10 +328,18 @@ def _refuse_clash(
         raise availability.refuse_clash(found, who, settings.house(session))
 
 
-def _warn(session: Session, practitioner_id: int, location_id: int | None, starts_at: datetime, ends_at: datetime) -> None:
+def _warn(
+    session: Session, practitioner_id: int, location_id: int | None, starts_at: datetime, ends_at: datetime,
+    busy_type_id: int | None, besides: Item | None,
+) -> None:  # fmt: skip
     found = availability.warnings(
         session, practitioner_id=practitioner_id, location_id=location_id, starts_at=starts_at, ends_at=ends_at
     )
+    if busy_type_id is not None:
+        found += buffers.warnings(
+            session, type_id=busy_type_id, practitioner_id=practitioner_id, starts_at=starts_at, ends_at=ends_at,
+            besides_item_id=besides.id if besides else None,
+        )  # fmt: skip
     if found:
         raise WarnedError(found)
 

@@ -9,6 +9,7 @@ from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import fees
+from clinic.calendar.buffers import BUFFER_MAX
 from clinic.kernel import money
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.models.billing import Fee
@@ -38,6 +39,8 @@ class Draft:
     is_rate_flexible: bool = False
     modes: tuple[Mode, ...] = ()
     requires_room: bool = False
+    buffer_before_minutes: int = 0
+    buffer_after_minutes: int = 0
     is_auto_invoiced: bool = False
     practitioner_ids: tuple[int, ...] | None = field(default=None)  # None: all
 
@@ -211,6 +214,9 @@ def _check(session: Session, draft: Draft, type_id: int | None) -> None:
         raise RefusalError("Choose Appointment or Activity.", field="kind")
     if not MINUTES_MIN <= draft.duration_minutes <= MINUTES_MAX:
         raise RefusalError(f"Enter minutes from {MINUTES_MIN} to {MINUTES_MAX}.", field="duration")
+    for field_name in ("buffer_before", "buffer_after"):
+        if not 0 <= getattr(draft, f"{field_name}_minutes") <= BUFFER_MAX:
+            raise RefusalError(f"Enter minutes from 0 to {BUFFER_MAX}.", field=field_name)
     if draft.colour not in COLOURS:
         raise RefusalError("Choose a colour from the list.", field="colour")
     if draft.kind is ItemKind.APPOINTMENT and not draft.modes:
@@ -253,6 +259,7 @@ def _fill(kind: AppointmentType, draft: Draft) -> None:
     kind.is_hourly = draft.is_hourly and not draft.fee_id
     # An Activity has neither delivery mode nor room (A1).
     kind.modes = "" if is_activity else ",".join(mode.value for mode in Mode if mode in draft.modes)
+    kind.buffer_before_minutes, kind.buffer_after_minutes = draft.buffer_before_minutes, draft.buffer_after_minutes
     kind.requires_room = draft.requires_room and not is_activity
     kind.is_auto_invoiced = draft.is_auto_invoiced and is_activity
     kind.is_for_all = draft.practitioner_ids is None

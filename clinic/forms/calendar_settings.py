@@ -8,6 +8,7 @@ from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from clinic.calendar.buffers import BUFFER_MAX
 from clinic.calendar.hours import Week
 from clinic.calendar.offer import MODE_WORDS
 from clinic.calendar.types import COLOURS, MINUTES_MAX, MINUTES_MIN, Draft
@@ -55,6 +56,8 @@ class TypeForm(HouseForm):
     modes = ManyField("How it is given", choices=[SelectChoice(mode.value, MODE_WORDS[mode]) for mode in Mode],
                       validate_choice=False)  # fmt: skip
     requires_room = BooleanField("Requires a room")
+    buffer_before = WholeField("Free before it, minutes", least=0, most=BUFFER_MAX, required=False)
+    buffer_after = WholeField("Free after it, minutes", least=0, most=BUFFER_MAX, required=False)
     is_auto_invoiced = BooleanField("Invoice by itself when it is billed to an organisation or a referrer")
     whose = RadioField("Who may book it", choices=[SelectChoice(ALL, "All practitioners"), SelectChoice(SOME, "Only these")])
     practitioners = _many("Practitioners")
@@ -82,6 +85,8 @@ class TypeForm(HouseForm):
             "is_rate_flexible": kind.is_rate_flexible,
             "modes": kind.modes.split(",") if kind.modes else [],
             "requires_room": kind.requires_room,
+            "buffer_before": kind.buffer_before_minutes or None,
+            "buffer_after": kind.buffer_after_minutes or None,
             "is_auto_invoiced": kind.is_auto_invoiced,
             "whose": ALL if kind.is_for_all else SOME,
             "practitioners": list(practitioner_ids),
@@ -107,6 +112,8 @@ class TypeForm(HouseForm):
             is_rate_flexible=self.is_rate_flexible.data,
             modes=tuple(mode for mode in Mode if mode.value in (self.modes.data or [])),
             requires_room=self.requires_room.data,
+            buffer_before_minutes=self.buffer_before.data or 0,
+            buffer_after_minutes=self.buffer_after.data or 0,
             is_auto_invoiced=self.is_auto_invoiced.data,
             practitioner_ids=None if self.whose.data == ALL else tuple(self.practitioners.data or ()),
         )

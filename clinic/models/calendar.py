@@ -57,7 +57,10 @@ class AppointmentType(Base):
     """Hold what can be booked: kind appointment or Activity, its length, rate and locks."""
 
     __tablename__ = "appointment_types"
-    __table_args__ = (CheckConstraint("duration_minutes BETWEEN 5 AND 1440", name="duration"),)
+    __table_args__ = (
+        CheckConstraint("duration_minutes BETWEEN 5 AND 1440", name="duration"),
+        CheckConstraint("buffer_before_minutes BETWEEN 0 AND 120 AND buffer_after_minutes BETWEEN 0 AND 120", name="buffers"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
@@ -73,6 +76,9 @@ class AppointmentType(Base):
     # Delivery modes offered, in order, joined by commas; empty for an Activity.
     modes: Mapped[str] = mapped_column(default="")
     requires_room: Mapped[bool] = mapped_column(default=False)
+    # Minutes wanted free before and after it; they shape warnings, never the overlap rule.
+    buffer_before_minutes: Mapped[int] = mapped_column(default=0)
+    buffer_after_minutes: Mapped[int] = mapped_column(default=0)
     is_for_all: Mapped[bool] = mapped_column(default=True)
     # Automatic invoicing of an Activity, for organisations and referrers only (rulebook 2.5).
     is_auto_invoiced: Mapped[bool] = mapped_column(default=False)

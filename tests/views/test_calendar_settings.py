@@ -36,6 +36,8 @@ def test_the_way_to_an_activity_is_the_articles(as_, rows):
         ({"duration": "4"}, "duration"),
         ({"duration": "1e9"}, "duration"),
         ({"rate": "12,345.678"}, "rate"),
+        ({"buffer_before": "121"}, "buffer_before"),
+        ({"buffer_after": "-5"}, "buffer_after"),
         ({"rate": ""}, "rate"),
         ({"fee": "💥"}, "fee"),
         ({"colour": "77"}, "colour"),
