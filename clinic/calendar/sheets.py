@@ -31,7 +31,8 @@ class Line:
     phone: str
     what: str
     where: str
-    status: str  # empty: a box to tick
+    status: str  # empty: nobody has said yet
+    is_awaited: bool  # somebody may come: a box to tick
     is_void: bool
 
 
@@ -84,6 +85,7 @@ def _line(row: Any, *, is_first: bool) -> Line:
         what=kind + (row.type_name or "Event"),
         where=where,
         status=statuses.word(row.kind, row.status) if told and row.status is not None else "",
+        is_awaited=row.status is Status.BOOKED,
         is_void=is_void,
     )
 

@@ -143,8 +143,7 @@ def _show(view: str) -> Answer:
         asked, shown = _shown(asked, whose)
         made = _columns(session, asked, shown)
         seen = live.seen(session, made, today())
-    around = _around(asked, made) | {"shows_legend": actor_shows_legend(), "back": asked.url()}
-    return page("calendar/grid.html", asked=asked, columns=made, choices=choices, seen=seen.words, **around)
+    return page("calendar/grid.html", asked=asked, columns=made, choices=choices, seen=seen.words, **_around(asked, made))
 
 
 def actor_shows_legend() -> bool:
@@ -203,6 +202,8 @@ def _around(asked: Asked, made: list[Column]) -> dict[str, Any]:
         "new_url": known("booking.new"),
         "settings_url": known("types.index"),
         "may_settle": actor().may(Permission.SETTINGS),
+        "shows_legend": actor_shows_legend(),
+        "back": asked.url(),
     }
 
 

@@ -91,7 +91,7 @@ def test_a_step_leads_to_the_month_beside(day, steps, there):
 @pytest.mark.parametrize("view", ["day", "week", "month", "team"])
 def test_every_view_has_steps_today_a_date_and_the_same_words(as_, view):
     html = as_("fay").get(f"/calendar/{view}?day=2026-11-18").text
-    bar = html[html.index('<div class="bar">') : html.index("<main")]
+    bar = html[html.index('<section class="bar"') : html.index("<main")]
     for part in ('rel="prev"', 'rel="next"', "Today</a>", 'type="date" name="day" value="2026-11-18"', "Cancelled shown"):
         assert part in bar
     assert re.findall(r">(Day|Week|Month|Team day)</a>", bar) == ["Day", "Week", "Month", "Team day"]
@@ -128,8 +128,9 @@ def test_a_sheet_lists_the_day_with_place_and_phone_and_no_notes(as_, write, cas
     assert "555 0142" in html
     assert "Harbour Street, Larch" in html
     assert html.count("(Abernathy and Brandt)") == 2
+    assert html.count('class="box"') == 5  # a box for each client who may come
     assert "Activity: Call school" in html
-    assert "9:00 am–9:50 am" in html
+    assert "9:00 am – 9:50 am" in html
     assert "afraid" not in html
     assert "$" not in html[html.index("<main") :]
     only = as_("fay").get(f"/calendar/sheet?day=2026-11-18&practitioner={cast.piet_id}").text
