@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session, aliased
 from clinic.calendar import recurrence
 from clinic.models import guards
 from clinic.models.billing import Invoice, InvoiceLine, NumberSeries, PackageSale, SessionEntry, Share
-from clinic.models.calendar import Attendee, Item, Status
+from clinic.models.calendar import Attendee, Item, ItemKind, Status
+from clinic.models.messages import Message, MessageState
 from clinic.models.money import Account, ChargeAttempt, ChargeStatus, LedgerTransaction, MoneyEvent, Payment, Posting
 from clinic.models.practice import AuditEntry
 from clinic.practice import audit, settings
@@ -194,6 +195,19 @@ def _links(session: Session) -> Iterator[str]:
         yield f"The shares of attendee {identity} do not add up to the fee."
 
 
+def _messages(session: Session) -> Iterator[str]:
+    silent = [kind for kind in ItemKind if kind.is_silent]
+    told = select(Message.id).join(Item, Item.id == Message.item_id).where(Item.kind.in_(silent))
+    for identity in session.scalars(told):
+        yield f"Message {identity} tells a client of something clients never hear of."
+    strangers = select(Message.id).where(
+        Message.state == MessageState.QUEUED, Message.says != "",
+        ~select(Attendee.id).where(Attendee.item_id == Message.item_id, Attendee.client_id == Message.client_id).exists(),
+    )  # fmt: skip
+    for identity in session.scalars(strangers):
+        yield f"Message {identity} waits for a client who is not booked."
+
+
 def _audit(session: Session) -> Iterator[str]:
     before = ""
     for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=CHUNK)):
@@ -204,5 +218,6 @@ def _audit(session: Session) -> Iterator[str]:
 
 
 CHECKS: tuple[Callable[[Session], Iterator[str]], ...] = (
-    _guards, _transactions, _invoices, _payments, _charges, _numbers, _overlaps, _items, _series, _packages, _links, _audit,
+    _guards, _transactions, _invoices, _payments, _charges, _numbers, _overlaps, _items, _series, _packages, _links,
+    _messages, _audit,
 )  # fmt: skip
