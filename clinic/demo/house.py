@@ -10,6 +10,8 @@ from clinic.billing import document_settings, fees, packages
 from clinic.billing.fees import FeeDetails
 from clinic.calendar import hours, types
 from clinic.demo import people
+from clinic.messages import choices
+from clinic.messages.choices import Choices
 from clinic.models.billing import PackageKind
 from clinic.models.calendar import AppointmentType, ItemKind, Mode, WorkingHours
 from clinic.models.people import ContactKind
@@ -18,6 +20,7 @@ from clinic.people import accounts, clients, contacts, groups
 from clinic.practice import details, founding, invoice_creation, places, practitioners, settings, staff
 from clinic.practice.permissions import Actor
 
+REMINDED_EVERY = 3  # of so many clients one asked for reminders
 TIMEZONE = "America/New_York"
 FEES = {
     "therapy": FeeDetails("90834", "Therapy, 50 minutes", 15_000, minutes=50),
@@ -172,6 +175,8 @@ def _clients(session: Session, world: World, now: datetime) -> None:
                 email=f"client{at + 1}@demo.example", address=f"{at * 3 + 1} Saltbox Lane\nMillhaven 04555",
             ), now, is_new=True,
         )  # fmt: skip
+        if at % REMINDED_EVERY == 0:
+            choices.choose(session, world.desk, one.id, Choices(reminder=True), now)
         world.client_ids.append(one.id)
         world.payer_ids.append(one.contact_id)
     for name, role, reference, indexes in people.ORGANISATIONS:
