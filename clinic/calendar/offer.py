@@ -13,7 +13,7 @@ from clinic.calendar.terms import NO_PRICE, Kept, practitioner_for
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.kernel.texts import folded
 from clinic.models.billing import Fee
-from clinic.models.calendar import AppointmentType, ItemKind, Mode
+from clinic.models.calendar import AppointmentType, Item, ItemKind, Mode
 from clinic.models.people import Client, ClientGroup, GroupKind
 from clinic.models.practice import Location, Practitioner, Room
 from clinic.people import clients, contacts, finding, groups
@@ -119,7 +119,7 @@ def offer(
     bookable = []
     if kept is None:
         bookable = types.bookable_types(session, who, practitioner.id, with_activities=with_activities)
-    chosen = _chosen_type(session, sketch, bookable, kept_type)
+    chosen = _chosen_type(session, sketch, bookable, kept_type, practitioner.id)
     minutes = _minutes(sketch, chosen, kept)
     schedule = fees.offered(session) if chosen and chosen.is_rate_flexible else []
     price = types.price_of(session, chosen, minutes=minutes) if chosen else NO_PRICE
@@ -195,13 +195,20 @@ def _practitioner(session: Session, who: Actor, sketch: Sketch, practitioners: l
 
 
 def _chosen_type(
-    session: Session, sketch: Sketch, bookable: list[AppointmentType], kept_type: int | None
+    session: Session, sketch: Sketch, bookable: list[AppointmentType], kept_type: int | None, practitioner_id: int
 ) -> AppointmentType | None:
     if kept_type is not None:
         return types.type_for(session, kept_type) if kept_type != EVENT else None
     if sketch.type_id == EVENT:
         return None
-    return next((kind for kind in bookable if kind.id == sketch.type_id), bookable[0] if bookable else None)
+    asked_id = sketch.type_id or _latest_type_id(session, practitioner_id)
+    return next((kind for kind in bookable if kind.id == asked_id), bookable[0] if bookable else None)
+
+
+def _latest_type_id(session: Session, practitioner_id: int) -> int | None:
+    """Return the type that was booked last with this practitioner: most days the next one is the same."""
+    booked = select(Item.type_id).where(Item.practitioner_id == practitioner_id, Item.type_id.is_not(None))
+    return session.scalar(booked.order_by(Item.id.desc()).limit(1))
 
 
 def _minutes(sketch: Sketch, chosen: AppointmentType | None, kept: Kept | None) -> int:
@@ -251,8 +258,13 @@ def _payers(session: Session, person: Match | None, kind: ItemKind) -> tuple[tup
             return (), None, None  # each is billed to their own payer
         client_id = group.billing_client_id
     found = contacts.payers_of(session, client_id)
-    options = tuple(Option(str(p.contact_id), f"{p.name}, {p.reference}" if p.reference else p.name) for p in found)
+    words = (p.name if p.role == contacts.THEMSELVES else _payer_words(p) for p in found)
+    options = tuple(Option(str(p.contact_id), label) for p, label in zip(found, words, strict=True))
     return options, session.get_one(Client, client_id).default_payer_id, client_id
+
+
+def _payer_words(payer: contacts.Payer) -> str:
+    return ", ".join(part for part in (payer.name, payer.role.lower(), payer.reference) if part)
 
 
 def _fees(

@@ -160,7 +160,7 @@ def test_the_form_changes_with_the_type_and_nothing_is_booked(as_, cast, count):
         assert 'name="minutes"' not in changed.text  # locked: shown, not asked
         assert "$120.00" in changed.text
         assert "Keep me" in changed.text
-        assert "Pellworth Occupational Health, PW-55810" in changed.text
+        assert "Pellworth Occupational Health, referrer, PW-55810" in changed.text
     assert count() == 0
 
 
@@ -371,3 +371,19 @@ def test_free_and_busy_change_in_the_edit_and_are_checked_again(as_, cast, write
     assert fay.post(url, data=data | {"busy": "free"}).status_code == 303
     with rows() as session:
         assert session.scalar(select(Share.payer_id).join(Attendee).where(Attendee.item_id == item_id)) == cast.pellworth_id
+
+
+def test_the_form_starts_with_the_type_that_was_booked_last_with_this_practitioner(as_, cast, write):
+    fay = as_("fay")
+
+    def chosen(practitioner_id: int) -> int:
+        form = fay.get(f"/calendar/{practitioner_id}/{DAY}/book").text
+        (value,) = re.findall(r'<select[^>]* id="type"[^>]*>.*?<option selected value="(\d+)"', form, re.DOTALL)
+        return int(value)
+
+    by_name = chosen(cast.pat_id)
+    assert by_name != cast.therapy_id
+    with write() as session:
+        booking.book(session, cast.fay, therapy(cast, at(15)), NOW)
+    assert chosen(cast.pat_id) == cast.therapy_id
+    assert chosen(cast.piet_id) == by_name
