@@ -45,6 +45,7 @@ class PackageLabel:
     invoice_id: int
     line_id: int
     is_unpaid: bool
+    line_cents: int = 0  # what the session came to in the package
 
 
 def on_booked(session: Session, who: Actor, item: Item, now: datetime, *, uses_package: bool) -> None:
@@ -201,7 +202,7 @@ def label_for(session: Session, attendee_ids: Iterable[int]) -> dict[int, Packag
     return {
         attendee_id: PackageLabel(
             name=sale.name, number=numbered[line.id][0], of=numbered[line.id][1], invoice_id=sale.invoice_id, line_id=line.id,
-            is_unpaid=owed.get(sale.invoice_id, 0) > 0,
+            is_unpaid=owed.get(sale.invoice_id, 0) > 0, line_cents=line.unit_cents - line.discount_cents,
         )
         for line, sale, attendee_id in held
     }  # fmt: skip

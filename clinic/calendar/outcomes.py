@@ -1,16 +1,13 @@
 """What a cancellation or a missed session would do to its money, said before anyone saves it (rulebook 1.6)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clinic.calendar import statuses
 from clinic.calendar.flyout import Billing, Flyout, Person
 from clinic.kernel.errors import NotFoundError
-from clinic.models.billing import InvoiceLine
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
 from clinic.models.practice import Practice
 from clinic.practice import settings
@@ -80,10 +77,9 @@ def way(session: Session, item: Item, shown: Flyout, status: Status, *, attendee
     chosen = {each.id: each for each in item.attendees if attendee_id in (None, each.id)}
     practice, house = settings.practice(session), settings.house(session)
     billings = [billing for billing in shown.billings if billing.attendee_id in chosen]
-    lines = _lines(session, [billing.package.line_id for billing in billings if billing.package])
     heir = _heir(item, chosen)
     told = [
-        _told(status, billing, chosen[billing.attendee_id], practice, house, lines, heir if len(shown.billings) == 1 else None)
+        _told(status, billing, chosen[billing.attendee_id], practice, house, heir if len(shown.billings) == 1 else None)
         for billing in billings
     ]
     word = statuses.word(item.kind, status)
@@ -94,13 +90,6 @@ def way(session: Session, item: Item, shown: Flyout, status: Status, *, attendee
     if len({each.says for each in told}) == 1:
         return Way(status, word, f"each {told[0].says}")
     return Way(status, word, "; ".join(f"{billing.client}: {each.says}" for billing, each in zip(billings, told, strict=True)))
-
-
-def _lines(session: Session, line_ids: Sequence[int]) -> dict[int, int]:
-    if not line_ids:
-        return {}
-    found = session.scalars(select(InvoiceLine).where(InvoiceLine.id.in_(line_ids)))
-    return {line.id: line.unit_cents - line.discount_cents for line in found}
 
 
 def _heir(item: Item, chosen: dict[int, Attendee]) -> str | None:
@@ -114,11 +103,10 @@ def _told(
     attendee: Attendee,
     practice: Practice,
     house: House,
-    lines: dict[int, int],
     heir: str | None,
 ) -> _Told:
     if billing.package:
-        return _of_package(status, billing.package.name, lines[billing.package.line_id], practice, house)
+        return _of_package(status, billing.package.name, billing.package.line_cents, practice, house)
     if billing.invoice:
         where = f"invoice {billing.invoice.number}" if billing.invoice.number else "its draft invoice"
         return _Told(f"stays on {where} as it is")
