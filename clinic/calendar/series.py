@@ -82,7 +82,9 @@ def listed_of(session: Session, who: Actor, item_id: int, rule: Rule, choices: C
     return occurrences.plan(session, who, wanted, terms, rule, choices, booked=item)
 
 
-def repeat(session: Session, who: Actor, item_id: int, rule: Rule, choices: Choices, now: datetime) -> Series:
+def repeat(
+    session: Session, who: Actor, item_id: int, rule: Rule, choices: Choices, now: datetime, *, notifies: bool = True
+) -> Series:
     """Book what is booked already again, on every date of the list, all or none. Must run inside `writing()`.
 
     Raises:
@@ -94,7 +96,7 @@ def repeat(session: Session, who: Actor, item_id: int, rule: Rule, choices: Choi
     plan = occurrences.plan(session, who, wanted, terms, rule, choices, booked=item)
     made = _made(session, who, rule, now)
     item.series_id = made.id
-    _book_all(session, who, wanted, terms, plan, made, now)
+    _book_all(session, who, replace(wanted, notifies=notifies), terms, plan, made, now)
     return made
 
 
@@ -111,13 +113,14 @@ def words_of(session: Session, item: Item) -> str:
     """Say how an item repeats and which of them it is: "Every week until 18 Dec, 3 of 10"; empty when it does not."""
     if item.series_id is None:
         return ""
-    rule = session.get_one(Series, item.series_id)
-    starts = list(session.scalars(_standing(item.series_id).with_only_columns(Item.starts_at)))
+    query = select(Series, Item.starts_at).join(Item, Item.series_id == Series.id)
+    rows = session.execute(query.where(Series.id == item.series_id, Item.deleted_at.is_(None)).order_by(Item.starts_at)).all()
+    starts = [starts_at for _series, starts_at in rows]
     house = settings.house(session)
     last = house.local_date(starts[-1])
     until = locales.day(last, house.locale, year=last.year != house.local_date(item.starts_at).year)
     number = sum(start <= item.starts_at for start in starts)
-    return f"{recurrence.words(rule_of(rule))} until {until}, {number} of {len(starts)}"
+    return f"{recurrence.words(rule_of(rows[0][0]))} until {until}, {number} of {len(starts)}"
 
 
 def rule_of(row: Series) -> Rule:
@@ -228,7 +231,9 @@ def _book_all(session: Session, who: Actor, wanted: Wanted, terms: Terms, plan: 
         raise RefusalError("Nothing is left to book: every date is skipped.")
     for each in plan.booked:
         assert each.starts_at is not None
-        on_day = replace(wanted, starts_at=each.starts_at, overrides_warnings=True, accepts_unpaid=True)
+        # The list knows which dates a package covers; the others need not look for one.
+        on_day = replace(wanted, starts_at=each.starts_at, overrides_warnings=True, accepts_unpaid=True,
+                         uses_package=bool(each.packages))  # fmt: skip
         ends_at = each.starts_at + timedelta(minutes=terms.minutes)
         booking.book(session, who, on_day, now, terms=replace(terms, ends_at=ends_at), series_id=made.id)
     skipped = [each.day.isoformat() for each in plan.occurrences if each.is_skipped]

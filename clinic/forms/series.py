@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, time
 
-from wtforms import SelectField
+from wtforms import BooleanField, SelectField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 
 from clinic.calendar.occurrences import Choices
@@ -47,7 +47,9 @@ class RepeatFields(HouseForm):
 
 
 class RepeatForm(RepeatFields, OnceForm):
-    """Ask how what is booked already repeats."""
+    """Ask how what is booked already repeats, and whether the client is told of the new dates."""
+
+    do_not_notify = BooleanField("Do not notify")
 
     def rule(self) -> Rule | None:
         """Return the rule.

@@ -60,7 +60,9 @@ def _listed(form: RepeatForm, item_id: int, location: str) -> Listed | None:
             form,
             location,
             lambda session, choices: series.listed_of(session, actor(), item_id, rule, choices),
-            lambda session, choices: series.repeat(session, actor(), item_id, rule, choices, now()),
+            lambda session, choices: series.repeat(
+                session, actor(), item_id, rule, choices, now(), notifies=not form.do_not_notify.data
+            ),
         )
     except RefusalError as error:
         form.refuse(error)
