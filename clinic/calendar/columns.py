@@ -237,9 +237,9 @@ def items(
     query = (
         select(
             Item.id, Item.kind, Item.practitioner_id, Item.series_id, Item.version, Item.starts_at, Item.ends_at,
-            Item.is_blocking, Item.is_busy, Item.mode, Item.title, AppointmentType.name.label("type_name"), AppointmentType.colour,
-            ClientGroup.name.label("group_name"), Attendee.id.label("attendee_id"), Attendee.status, Attendee.status_at,
-            Attendee.is_billed, Attendee.do_not_invoice, Attendee.fee_cents, Attendee.policy_cents, Client.first_name,
+            Item.is_blocking, Item.is_busy, Item.mode, Item.title, AppointmentType.name.label("type_name"),
+            AppointmentType.colour, ClientGroup.name.label("group_name"), Attendee.id.label("attendee_id"),
+            Attendee.status, Attendee.status_at, Attendee.is_billed, Attendee.do_not_invoice, Attendee.fee_cents, Attendee.policy_cents, Client.first_name,
             Client.last_name,
         )
         .select_from(Item)

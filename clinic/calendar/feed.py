@@ -41,6 +41,7 @@ class Joined(Protocol):
     mode: Mode | None
     title: str
     version: int
+    ical_uid: str
     changed_at: datetime
     type_name: str | None
     group_name: str | None
@@ -114,20 +115,18 @@ def calendar(session: Session, token: str, now: datetime) -> bytes:
     made.add("x-wr-calname", f"{practitioner.name} ({practice.name})")
     made.add("x-wr-timezone", practice.timezone)
     made.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
-    # Two practices in one calendar program never share a UID: each was founded at its own instant.
-    domain = f"{practice.created_at:%Y%m%d%H%M%S}.clinic"
     rows = _rows(session, practitioner.id, now)
     for _, joined in groupby(rows, key=lambda row: row.id):
-        made.add_component(_event(tuple(joined), practitioner.feed_detail, domain))
+        made.add_component(_event(tuple(joined), practitioner.feed_detail))
     content: bytes = made.to_ical()
     return content
 
 
-def _event(joined: Sequence[Joined], detail: FeedDetail, domain: str) -> Event:
+def _event(joined: Sequence[Joined], detail: FeedDetail) -> Event:
     first = joined[0]
     is_void = first.status is not None and not any(one.status is not None and one.status.is_live for one in joined)
     event = Event()
-    event.add("uid", f"item-{first.id}@{domain}")
+    event.add("uid", first.ical_uid)
     event.add("sequence", first.version - 1)
     event.add("dtstamp", first.changed_at)
     event.add("last-modified", first.changed_at)
@@ -170,8 +169,9 @@ def _rows(session: Session, practitioner_id: int, now: datetime) -> Iterable[Joi
     query = (
         select(
             Item.id, Item.kind, Item.starts_at, Item.ends_at, Item.is_blocking, Item.is_busy, Item.mode, Item.title,
-            Item.version, Item.changed_at, AppointmentType.name.label("type_name"), ClientGroup.name.label("group_name"),
-            Location.name.label("location"), Room.name.label("room"), Attendee.status, Client.first_name, Client.last_name,
+            Item.version, Item.ical_uid, Item.changed_at, AppointmentType.name.label("type_name"),
+            ClientGroup.name.label("group_name"), Location.name.label("location"), Room.name.label("room"), Attendee.status,
+            Client.first_name, Client.last_name,
         )
         .select_from(Item)
         .outerjoin(AppointmentType, AppointmentType.id == Item.type_id)
