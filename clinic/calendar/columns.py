@@ -196,9 +196,7 @@ def _now_minute(now: datetime, house: House, window: grid.Window) -> int | None:
     return minute if window.first_hour * 60 <= minute < window.last_hour * 60 else None
 
 
-def time_off(
-    spans: Sequence[hours.OffSpan], house: House, wanted: set[int], day: date, *, single: bool
-) -> list[grid.Shade]:
+def time_off(spans: Sequence[hours.OffSpan], house: House, wanted: set[int], day: date, *, single: bool) -> list[grid.Shade]:
     """Return what closes a day, in a column of one practitioner (single) or of several."""
     starts, ends = clock.day_span(day, house.timezone)
     shades = []
@@ -239,8 +237,8 @@ def items(
             Item.id, Item.kind, Item.practitioner_id, Item.series_id, Item.version, Item.starts_at, Item.ends_at,
             Item.is_blocking, Item.is_busy, Item.mode, Item.title, AppointmentType.name.label("type_name"),
             AppointmentType.colour, ClientGroup.name.label("group_name"), Attendee.id.label("attendee_id"),
-            Attendee.status, Attendee.status_at, Attendee.is_billed, Attendee.do_not_invoice, Attendee.fee_cents, Attendee.policy_cents, Client.first_name,
-            Client.last_name,
+            Attendee.status, Attendee.status_at, Attendee.is_billed, Attendee.do_not_invoice,
+            Attendee.fee_cents, Attendee.policy_cents, Client.first_name, Client.last_name,
         )
         .select_from(Item)
         .outerjoin(AppointmentType, AppointmentType.id == Item.type_id)
