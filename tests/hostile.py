@@ -12,11 +12,13 @@ from sqlalchemy.orm import Session
 from clinic.billing import invoices, packages, payments
 from clinic.billing.lines import NewLine
 from clinic.billing.packages import FeeRow, Sale, Template
-from clinic.calendar import booking, feed, hours
+from clinic.calendar import booking, feed, hours, series
 from clinic.calendar.booking import Wanted
+from clinic.calendar.occurrences import Choices
+from clinic.calendar.recurrence import Rule
 from clinic.demo.stripe_server import StandIn
 from clinic.models.billing import Share
-from clinic.models.calendar import WorkingHours
+from clinic.models.calendar import SeriesUnit, WorkingHours
 from clinic.models.money import Card, ChargeAttempt, ChargePurpose, ChargeStatus, Method
 from clinic.models.people import ContactRole
 from clinic.people import clients, contacts
@@ -235,6 +237,8 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
         book(Wanted(None, cast.pat_id, at(16), 30, title="Supervision")),
         book(therapy(cast, at(10) + later)),
     ]
+    weekly = Rule(SeriesUnit.WEEK, times=3)
+    repeated = series.book(session, cast.olga, therapy(cast, at(10, days=100)), weekly, Choices(), NOW)
     given = book(therapy(cast, at(9, days=-2)))
     draft = invoices.draft(session, cast.olga, payer_id=cast.cleo_payer_id, client_id=cast.cleo_id, now=NOW)
     invoices.add_line(session, draft, NewLine("Letter", 2_000))
@@ -286,6 +290,7 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
         "practitioner_id": [cast.pat_id, cast.piet_id, 0],
         "day": ["2026-11-18", SPRING, "2199-12-31", "1900-01-01"],
         "item_id": [*items, given],
+        "series_id": [repeated.id],
         "invoice_id": [draft.id, issued.id, sold.id, otto.id],
         "line_id": lines,
         "package_id": [package.id, spare.id],
