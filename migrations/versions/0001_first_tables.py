@@ -76,6 +76,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_locations")),
     )
     op.create_table(
+        "message_templates",
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("is_on", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", name=op.f("pk_message_templates")),
+    )
+    op.create_table(
         "number_series",
         sa.Column("kind", sa.String(length=24), nullable=False),
         sa.Column("prefix", sa.String(), nullable=False),
@@ -132,6 +140,8 @@ def upgrade() -> None:
         sa.Column("group_clients_max", sa.Integer(), nullable=False),
         sa.Column("practitioners_see_all", sa.Boolean(), nullable=False),
         sa.Column("idle_minutes", sa.Integer(), nullable=False),
+        sa.Column("message_grace_minutes", sa.Integer(), nullable=False),
+        sa.Column("reminder_hours", sa.Integer(), nullable=False),
         sa.Column("autopay_minimum_cents", sa.Integer(), nullable=False),
         sa.Column("restored_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("id = 1", name=op.f("ck_practice_only_one")),
@@ -166,9 +176,15 @@ def upgrade() -> None:
         sa.Column("is_rate_flexible", sa.Boolean(), nullable=False),
         sa.Column("modes", sa.String(), nullable=False),
         sa.Column("requires_room", sa.Boolean(), nullable=False),
+        sa.Column("buffer_before_minutes", sa.Integer(), nullable=False),
+        sa.Column("buffer_after_minutes", sa.Integer(), nullable=False),
         sa.Column("is_for_all", sa.Boolean(), nullable=False),
         sa.Column("is_auto_invoiced", sa.Boolean(), nullable=False),
         sa.Column("is_archived", sa.Boolean(), nullable=False),
+        sa.CheckConstraint(
+            "buffer_before_minutes BETWEEN 0 AND 120 AND buffer_after_minutes BETWEEN 0 AND 120",
+            name=op.f("ck_appointment_types_buffers"),
+        ),
         sa.CheckConstraint("duration_minutes BETWEEN 5 AND 1440", name=op.f("ck_appointment_types_duration")),
         sa.ForeignKeyConstraint(["fee_id"], ["fees.id"], name=op.f("fk_appointment_types_fee_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_appointment_types")),
@@ -247,8 +263,12 @@ def upgrade() -> None:
         sa.Column("colour", sa.Integer(), nullable=False),
         sa.Column("location_id", sa.Integer(), nullable=True),
         sa.Column("is_archived", sa.Boolean(), nullable=False),
+        sa.Column("feed_token_hash", sa.String(), nullable=True),
+        sa.Column("feed_reset_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("feed_detail", sa.String(length=24), nullable=False),
         sa.ForeignKeyConstraint(["location_id"], ["locations.id"], name=op.f("fk_practitioners_location_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_practitioners")),
+        sa.UniqueConstraint("feed_token_hash", name=op.f("uq_practitioners_feed_token_hash")),
     )
     op.create_table(
         "rooms",
@@ -329,6 +349,7 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.String(), nullable=False),
         sa.Column("practitioner_id", sa.Integer(), nullable=True),
         sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("shows_legend", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["practitioner_id"], ["practitioners.id"], name=op.f("fk_users_practitioner_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
@@ -502,6 +523,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_ledger_transactions_local_date"), ["local_date"], unique=False)
 
     op.create_table(
+        "message_choices",
+        sa.Column("client_id", sa.Integer(), nullable=False),
+        sa.Column("confirmation", sa.Boolean(), nullable=False),
+        sa.Column("change", sa.Boolean(), nullable=False),
+        sa.Column("cancellation", sa.Boolean(), nullable=False),
+        sa.Column("reminder", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["client_id"], ["clients.id"], name=op.f("fk_message_choices_client_id")),
+        sa.PrimaryKeyConstraint("client_id", name=op.f("pk_message_choices")),
+    )
+    op.create_table(
         "payments",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("payer_id", sa.Integer(), nullable=False),
@@ -522,6 +553,21 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_payments_payer_id"), ["payer_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_payments_received_date"), ["received_date"], unique=False)
 
+    op.create_table(
+        "series",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("unit", sa.String(length=24), nullable=False),
+        sa.Column("every", sa.Integer(), nullable=False),
+        sa.Column("until_date", sa.Date(), nullable=True),
+        sa.Column("times", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by_id", sa.Integer(), nullable=True),
+        sa.CheckConstraint("(until_date IS NULL) <> (times IS NULL)", name=op.f("ck_series_one_end")),
+        sa.CheckConstraint("every BETWEEN 1 AND 99", name=op.f("ck_series_every")),
+        sa.CheckConstraint("times BETWEEN 2 AND 300", name=op.f("ck_series_times")),
+        sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], name=op.f("fk_series_created_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
+    )
     op.create_table(
         "user_roles",
         sa.Column("user_id", sa.Integer(), nullable=False),
@@ -615,6 +661,7 @@ def upgrade() -> None:
         sa.Column("location_id", sa.Integer(), nullable=True),
         sa.Column("room_id", sa.Integer(), nullable=True),
         sa.Column("group_id", sa.Integer(), nullable=True),
+        sa.Column("series_id", sa.Integer(), nullable=True),
         sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("is_busy", sa.Boolean(), nullable=False),
@@ -627,19 +674,23 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ical_uid", sa.String(), nullable=False),
         sa.CheckConstraint("starts_at < ends_at", name=op.f("ck_items_span")),
         sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], name=op.f("fk_items_created_by_id")),
         sa.ForeignKeyConstraint(["group_id"], ["client_groups.id"], name=op.f("fk_items_group_id")),
         sa.ForeignKeyConstraint(["location_id"], ["locations.id"], name=op.f("fk_items_location_id")),
         sa.ForeignKeyConstraint(["practitioner_id"], ["practitioners.id"], name=op.f("fk_items_practitioner_id")),
         sa.ForeignKeyConstraint(["room_id"], ["rooms.id"], name=op.f("fk_items_room_id")),
+        sa.ForeignKeyConstraint(["series_id"], ["series.id"], name=op.f("fk_items_series_id")),
         sa.ForeignKeyConstraint(["type_id"], ["appointment_types.id"], name=op.f("fk_items_type_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_items")),
+        sa.UniqueConstraint("ical_uid", name=op.f("uq_items_ical_uid")),
     )
     with op.batch_alter_table("items", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_items_group_id"), ["group_id"], unique=False)
         batch_op.create_index("ix_items_practitioner_id_starts_at", ["practitioner_id", "starts_at"], unique=False)
         batch_op.create_index("ix_items_room_id_starts_at", ["room_id", "starts_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_items_series_id"), ["series_id"], unique=False)
         batch_op.create_index("ix_items_starts_at", ["starts_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_items_type_id"), ["type_id"], unique=False)
 
@@ -728,6 +779,49 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("attendees", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_attendees_client_id"), ["client_id"], unique=False)
+
+    op.create_table(
+        "messages",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("client_id", sa.Integer(), nullable=False),
+        sa.Column("item_id", sa.Integer(), nullable=False),
+        sa.Column("to_address", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("ics", sa.String(), nullable=False),
+        sa.Column("was", sa.String(), nullable=False),
+        sa.Column("says", sa.String(), nullable=False),
+        sa.Column("about_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by_id", sa.Integer(), nullable=True),
+        sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_error", sa.String(), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resends_id", sa.Integer(), nullable=True),
+        sa.Column("mail_id", sa.String(), nullable=False),
+        sa.CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name=op.f("ck_messages_sent")),
+        sa.ForeignKeyConstraint(["client_id"], ["clients.id"], name=op.f("fk_messages_client_id")),
+        sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], name=op.f("fk_messages_created_by_id")),
+        sa.ForeignKeyConstraint(["item_id"], ["items.id"], name=op.f("fk_messages_item_id")),
+        sa.ForeignKeyConstraint(["resends_id"], ["messages.id"], name=op.f("fk_messages_resends_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
+        sa.UniqueConstraint("mail_id", name=op.f("uq_messages_mail_id")),
+    )
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_messages_client_id"), ["client_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_messages_created_at"), ["created_at"], unique=False)
+        batch_op.create_index("ix_messages_item_id_client_id", ["item_id", "client_id"], unique=False)
+        batch_op.create_index("ix_messages_state_next_try_at", ["state", "next_try_at"], unique=False)
+        batch_op.create_index(
+            "uq_messages_reminder",
+            ["item_id", "client_id", "about_at"],
+            unique=True,
+            sqlite_where=sa.text("kind = 'reminder' AND resends_id IS NULL"),
+            postgresql_where=sa.text("kind = 'reminder' AND resends_id IS NULL"),
+        )
 
     op.create_table(
         "package_clients",
@@ -852,6 +946,18 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_package_clients_client_id"))
 
     op.drop_table("package_clients")
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_messages_reminder",
+            sqlite_where=sa.text("kind = 'reminder' AND resends_id IS NULL"),
+            postgresql_where=sa.text("kind = 'reminder' AND resends_id IS NULL"),
+        )
+        batch_op.drop_index("ix_messages_state_next_try_at")
+        batch_op.drop_index("ix_messages_item_id_client_id")
+        batch_op.drop_index(batch_op.f("ix_messages_created_at"))
+        batch_op.drop_index(batch_op.f("ix_messages_client_id"))
+
+    op.drop_table("messages")
     with op.batch_alter_table("attendees", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_attendees_client_id"))
 
@@ -874,6 +980,7 @@ def downgrade() -> None:
     with op.batch_alter_table("items", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_items_type_id"))
         batch_op.drop_index("ix_items_starts_at")
+        batch_op.drop_index(batch_op.f("ix_items_series_id"))
         batch_op.drop_index("ix_items_room_id_starts_at")
         batch_op.drop_index("ix_items_practitioner_id_starts_at")
         batch_op.drop_index(batch_op.f("ix_items_group_id"))
@@ -902,11 +1009,13 @@ def downgrade() -> None:
 
     op.drop_table("web_sessions")
     op.drop_table("user_roles")
+    op.drop_table("series")
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_payments_received_date"))
         batch_op.drop_index(batch_op.f("ix_payments_payer_id"))
 
     op.drop_table("payments")
+    op.drop_table("message_choices")
     with op.batch_alter_table("ledger_transactions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_ledger_transactions_local_date"))
 
@@ -990,6 +1099,7 @@ def downgrade() -> None:
     op.drop_table("payment_method_names")
     op.drop_table("packages")
     op.drop_table("number_series")
+    op.drop_table("message_templates")
     op.drop_table("locations")
     op.drop_table("job_runs")
     op.drop_table("heartbeat")
