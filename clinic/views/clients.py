@@ -29,7 +29,12 @@ TABS = (
     ("Packages", "client_packages.packages"),
     ("Messages", "outbox.of_client"),
 )
-LISTS = (("Clients", "clients.index"), ("Contacts", "contacts.index"), ("Client groups", "groups.index"), ("Messages", "outbox.index"))
+LISTS = (
+    ("Clients", "clients.index"),
+    ("Contacts", "contacts.index"),
+    ("Client groups", "groups.index"),
+    ("Messages", "outbox.index"),
+)
 
 
 def profile_tabs(client_id: int, current: str) -> list[Word]:
