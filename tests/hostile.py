@@ -216,7 +216,8 @@ def nasty_for(one: Field, turn: int) -> Iterator[str]:
         yield from WRONG_KEYS
         return
     if one.kind in ("select", "radio", "hidden", "checkbox", "submit"):
-        yield WRONG_IDS[turn % len(WRONG_IDS)]
+        wrong = [value for value in WRONG_IDS if value not in one.options]  # what is offered is right
+        yield wrong[turn % len(wrong)]
         yield SCRIPT if turn % 2 else "0" * 5_000
         return
     yield PRINTABLE[turn % len(PRINTABLE)]

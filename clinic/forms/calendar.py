@@ -112,7 +112,7 @@ class BookingForm(RepeatFields, NewClientFields, OnceForm):
         """Return what is chosen so far, whatever of it holds."""
         return Sketch(
             practitioner_id=place.practitioner_id or self.practitioner.data,
-            type_id=self.type.data,
+            type_id=self._stood if self.type.data in (None, NO_SUCH) else self.type.data,
             person=self.person.data or "",
             who=self.who.data or "",
             searched=self.searched.data or "",
@@ -158,8 +158,14 @@ class BookingForm(RepeatFields, NewClientFields, OnceForm):
     @property
     def is_stale(self) -> bool:
         """Say whether the fields that stood in the form are those of another type than the one chosen."""
+        return self._stood is not None and self.type.data not in (None, NO_SUCH, self._stood)
+
+    @property
+    def _stood(self) -> int | None:
+        """Return the type whose fields stood in the form, as far as that can be read."""
         posted = (self.shown.raw_data or [""])[0]
-        return bool(posted and self.type.raw_data) and posted != str(self.type.data)
+        is_plain = posted.isascii() and posted.removeprefix("-").isdigit() and len(posted) < 10
+        return int(posted) if is_plain and self.type.raw_data else None
 
     def wanted(self, offer: Offer, place: Place, timezone: str) -> Wanted:
         """Return the wish, for the rules to judge.
