@@ -19,6 +19,7 @@ from clinic.calendar.recurrence import Rule
 from clinic.demo.stripe_server import StandIn
 from clinic.models.billing import Share
 from clinic.models.calendar import SeriesUnit, WorkingHours
+from clinic.models.messages import Message, MessageKind
 from clinic.models.money import Card, ChargeAttempt, ChargePurpose, ChargeStatus, Method
 from clinic.models.people import ContactRole
 from clinic.people import clients, contacts
@@ -279,7 +280,11 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
     )  # fmt: skip
     session.add(attempt)
     session.flush()
+    told = list(session.scalars(select(Message.id).limit(2)))
+    assert told, "somebody is told of something"
     return {
+        "kind": [kind.value for kind in MessageKind],
+        "message_id": told,
         "token": [feed.reset(session, cast.olga, cast.pat_id, NOW)],
         "card_id": [card.id],
         "attempt_id": [attempt.id],
