@@ -68,6 +68,12 @@ def grab(page: Page, item_id: int) -> tuple[float, float]:
     return x, y
 
 
+def news(page):
+    """Ask for news and wait until what is new can be pressed, not only seen."""
+    settled = "document.addEventListener('htmx:afterSettle', () => setTimeout(done), {once: true})"
+    page.evaluate(f"() => new Promise(done => {{ {settled}; htmx.trigger('#live', 'live') }})")
+
+
 def test_news_arrives_within_fifteen_seconds_and_takes_nothing_away(visit, served, cast, book, wednesday):
     first = book(10)
     with visit() as page:
@@ -99,7 +105,7 @@ def test_a_hidden_tab_does_not_ask_and_asks_at_once_when_it_is_seen_again(visit,
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url) if "/changes" in request.url else None)
         page.evaluate("Object.defineProperty(document, 'hidden', {configurable: true, get: () => true})")
-        page.evaluate("htmx.trigger('#live', 'live')")
+        news(page)
         book(10)
         page.wait_for_timeout(300)
         assert asked == []
@@ -114,7 +120,7 @@ def test_news_beside_an_open_flyout_leaves_it_and_the_focus_alone(visit, served,
         week(page, served, cast, wednesday)
         page.locator(f"#item-{item_id}").focus()
         book(14, cast.otto_id)
-        page.evaluate("htmx.trigger('#live', 'live')")
+        news(page)
         expect(page.locator(".item")).to_have_count(2)
         expect(page.locator(f"#item-{item_id}")).to_be_focused()
         page.keyboard.press("Enter")
@@ -123,7 +129,7 @@ def test_news_beside_an_open_flyout_leaves_it_and_the_focus_alone(visit, served,
         focused = page.evaluate("document.activeElement.outerHTML")
         with write() as session:
             booking.move(session, cast.olga, item_id, Move(_at(wednesday, 12)), NOW, version=1)
-        page.evaluate("htmx.trigger('#live', 'live')")
+        news(page)
         expect(page.locator(f"#item-{item_id} .at")).to_contain_text("12:00")
         expect(page.get_by_role("link", name="Move")).to_be_visible()
         assert page.evaluate("document.activeElement.outerHTML") == focused
