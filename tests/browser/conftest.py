@@ -160,7 +160,9 @@ def enter(page: Page, served: str, name: str = "fay") -> None:
 
 
 def _free_pair() -> int:
-    for port in range(18_000, 19_000, 2):
+    # Each process of the run looks in a range of its own: between looking and serving another could take the pair.
+    first = 18_000 + 200 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for port in range(first, first + 200, 2):
         with contextlib.ExitStack() as opened:
             try:
                 for each in (port, port + 1):
