@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
 
 from tests.cast import PASSWORD as CAST_PASSWORD
@@ -157,6 +157,20 @@ def enter(page: Page, served: str, name: str = "fay") -> None:
     page.get_by_label("E-mail").fill(email(name))
     page.get_by_label("Password").fill(CAST_PASSWORD)
     page.get_by_role("button", name="Sign in").click()
+
+
+@contextlib.contextmanager
+def settled(page: Page) -> Iterator[None]:
+    """Wait, after what is done inside, until htmx has shown the answer and its listeners have run, or another page came."""
+    page.evaluate("""() => {
+        const mark = document.documentElement;
+        mark.setAttribute("data-unsettled", "");
+        const settle = () => setTimeout(() => mark.removeAttribute("data-unsettled"));
+        document.addEventListener("htmx:afterSettle", settle, {once: true});
+    }""")
+    yield
+    # Not a promise of the page's: an answer that never comes must end in an error, and a promise would be waited for.
+    expect(page.locator("html[data-unsettled]")).to_have_count(0, timeout=15_000)
 
 
 def _free_pair() -> int:

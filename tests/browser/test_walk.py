@@ -3,8 +3,7 @@
 import json
 import re
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, date, datetime, time, timedelta
 from io import BytesIO
 from zoneinfo import ZoneInfo
@@ -13,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from pypdf import PdfReader
 
-from tests.browser.conftest import Demo, sign_in
+from tests.browser.conftest import Demo, settled, sign_in
 
 HERE = ZoneInfo("America/New_York")
 TAMSIN = "Tamsin Oyelaran"
@@ -225,16 +224,20 @@ class Desk:
             self.page.goto(f"{self.demo.url}/calendar/{self.tamsin}/{day}/book?at={at}")
         expect(self.page.get_by_role("heading", name=re.compile("^Book "))).to_be_visible()
 
+    def answered(self) -> AbstractContextManager[None]:
+        """Wait until the answer is shown; without JavaScript the browser does so by itself."""
+        return settled(self.page) if self.javascript else nullcontext()
+
     def choose_type(self, name: str) -> None:
         """Choose an appointment type and let the form adapt."""
-        with _settled(self.page, self.javascript):
+        with self.answered():
             _select(self.page.locator("form.form"), "Appointment type", name)
             if not self.javascript:
                 self.page.get_by_role("button", name="Show fields for this type").click()
 
     def fill(self, *, client: str, busy: str | None = None) -> None:
         """Name the client, and Busy or Free; the form answers with whom to bill and which package is used."""
-        with _settled(self.page, self.javascript):
+        with self.answered():
             self.page.get_by_label("Client or group").fill(client)
             self.page.get_by_label("Client or group").press("Tab")
             if not self.javascript:
@@ -244,7 +247,7 @@ class Desk:
 
     def save(self) -> None:
         """Save the booking."""
-        with _settled(self.page, self.javascript):
+        with self.answered():
             self.page.get_by_role("button", name="Save", exact=True).click()
 
     def expect_item(self, day: date, *words: str):
@@ -263,18 +266,6 @@ def _the_week_shows_today(page: Page, demo: Demo, today: date) -> None:
     column = page.locator(f"#column-0-{today}")
     expect(column).to_have_class(re.compile("today"))
     assert column.locator("a.item").count() >= 5
-
-
-@contextmanager
-def _settled(page: Page, javascript: bool) -> Iterator[None]:
-    """Wait until htmx, or the browser, has shown the answer."""
-    if not javascript:
-        yield
-        return
-    once = "document.addEventListener('htmx:afterSettle', done, {once: true})"
-    page.evaluate(f"() => {{ window.settled = new Promise(done => {once}) }}")
-    yield
-    page.evaluate("() => window.settled")
 
 
 def _select(page: Page | Locator, label: str, words: str) -> None:
