@@ -8,12 +8,13 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from clinic.calendar import availability, hours, matching, recurrence
+from clinic.calendar import availability, buffers, hours, matching, recurrence
 from clinic.calendar.availability import Span
+from clinic.calendar.buffers import Neighbour
 from clinic.calendar.recurrence import Rule
 from clinic.calendar.terms import Terms, Wanted
 from clinic.kernel import clock
-from clinic.models.calendar import Item, ItemKind
+from clinic.models.calendar import AppointmentType, Item, ItemKind
 from clinic.practice import settings
 from clinic.practice.permissions import Actor
 from clinic.practice.settings import House
@@ -83,6 +84,8 @@ class _Ground:
     taken: Sequence[tuple[datetime, datetime, int]]  # start, end, item; by start
     working: Mapping[date, Sequence[hours.WorkingSpan]]
     off: Sequence[hours.OffSpan]
+    kind: AppointmentType | None
+    beside: Sequence[Neighbour]  # of this practitioner alone; by start
 
     def in_the_way(self, starts_at: datetime, ends_at: datetime) -> int | None:
         """Return the first item that overlaps a span. None is longer than a day, so only two days are looked at."""
@@ -92,6 +95,12 @@ class _Ground:
                 return self.taken[at][2]
             at += 1
         return None
+
+    def squeezed(self, starts_at: datetime, ends_at: datetime) -> list[str]:
+        """Return the buffers that a span leaves too little room for."""
+        at = bisect_left(self.beside, starts_at - DAY - buffers.REACH, key=lambda each: each.starts_at)
+        until = bisect_left(self.beside, ends_at + buffers.REACH, key=lambda each: each.starts_at)
+        return buffers.spoken_against(self.beside[at:until], self.kind, starts_at, ends_at)
 
 
 def plan(
@@ -135,20 +144,28 @@ def plan(
 def _ground(session: Session, wanted: Wanted, terms: Terms, days: Sequence[date], house: House) -> _Ground:
     from_at, _ = clock.day_span(days[0], house.timezone)
     _, to_at = clock.day_span(days[-1] + DAY, house.timezone)
-    rows: Sequence[tuple[datetime, datetime, int]] = ()
+    taken: list[tuple[datetime, datetime, int]] = []
+    beside: list[Neighbour] = []
     mine = Item.practitioner_id == wanted.practitioner_id
     if wanted.is_busy:
+        minutes = (AppointmentType.buffer_before_minutes, AppointmentType.buffer_after_minutes)
         query = (
-            select(Item.starts_at, Item.ends_at, Item.id)
-            .where(Item.is_blocking, Item.starts_at > from_at - DAY, Item.starts_at < to_at)
+            select(Item.starts_at, Item.ends_at, Item.id, Item.practitioner_id, *minutes)
+            .outerjoin(AppointmentType, AppointmentType.id == Item.type_id)
+            .where(Item.is_blocking, Item.starts_at > from_at - DAY - buffers.REACH, Item.starts_at < to_at)
             .where(mine if terms.room_id is None else or_(mine, Item.room_id == terms.room_id))
             .order_by(Item.starts_at, Item.id)
         )
-        rows = [(row.starts_at, row.ends_at, row.id) for row in session.execute(query)]
+        for starts_at, ends_at, item_id, practitioner_id, before, after in session.execute(query):
+            taken.append((starts_at, ends_at, item_id))
+            if practitioner_id == wanted.practitioner_id:
+                beside.append(Neighbour(starts_at, ends_at, before or 0, after or 0))
     working: dict[date, list[hours.WorkingSpan]] = {}
     for span in hours.working_spans(session, [wanted.practitioner_id], days[0], days[-1] + DAY):
         working.setdefault(span.day, []).append(span)
-    return _Ground(house, rows, working, hours.off_spans(session, [wanted.practitioner_id], from_at, to_at))
+    off = hours.off_spans(session, [wanted.practitioner_id], from_at, to_at)
+    kind = session.get(AppointmentType, wanted.type_id) if wanted.type_id else None
+    return _Ground(house, taken, working, off, kind, beside)
 
 
 def _draft(
@@ -165,6 +182,8 @@ def _draft(
         [*ground.working.get(day, ()), *ground.working.get(day + DAY, ())], ground.off, location_id=terms.location_id,
         starts_at=starts_at, ends_at=ends_at, timezone=ground.house.timezone,
     )  # fmt: skip
+    if wanted.is_busy and clash_id is None:
+        warned += ground.squeezed(starts_at, ends_at)
     return Occurrence(day, wall, starts_at, trouble, tuple(warned), (), (), 0), clash_id, Span(starts_at, ends_at)
 
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from clinic.calendar import availability, booking, linking, statuses, types
+from clinic.calendar import availability, booking, buffers, linking, statuses, types
 from clinic.kernel import clock, locales
 from clinic.kernel.clock import MissingTimeError
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
@@ -148,9 +148,7 @@ def check(session: Session, who: Actor, invoice_id: int, line_id: int, edit: Lin
     when = f"{locales.wall_time(begins, house.locale, marked=not is_same_half)}–{locales.wall_time(ends, house.locale)}"
     assert edit.day is not None
     if found is None:
-        warned = availability.warnings(
-            session, practitioner_id=sale.practitioner_id, location_id=sale.location_id, starts_at=starts_at, ends_at=ends_at
-        )
+        warned = _warnings(session, who, sale, line, edit, linked, starts_at=starts_at, ends_at=ends_at)
         return Availability(is_free=True, when=when, warnings=tuple(warned))
     nearest = availability.nearest_free(
         session, practitioner_id=sale.practitioner_id, location_id=sale.location_id, room_id=room_id, day=edit.day,
@@ -255,6 +253,22 @@ def _remove(
             session, who, item.id, Status.CANCELLED_BY_PRACTICE, now, attendee_id=attendee.id,
             reason="Cancelled from the package invoice", notifies=edit.notifies,
         )  # fmt: skip
+
+
+def _warnings(
+    session: Session, who: Actor, sale: PackageSale, line: InvoiceLine, edit: LineEdit,
+    linked: tuple[Attendee, Item] | None, *, starts_at: datetime, ends_at: datetime,
+) -> list[str]:  # fmt: skip
+    kinds = [] if linked else _types(session, who, sale, line)
+    kind = next((kind for kind in kinds if kind.id == edit.type_id), kinds[0] if kinds else None)
+    whose = sale.practitioner_id
+    said = availability.warnings(
+        session, practitioner_id=whose, location_id=sale.location_id, starts_at=starts_at, ends_at=ends_at
+    )
+    return said + buffers.warnings(
+        session, type_id=linked[1].type_id if linked else kind.id if kind else None, practitioner_id=whose,
+        starts_at=starts_at, ends_at=ends_at, besides_item_id=linked[1].id if linked else None,
+    )  # fmt: skip
 
 
 def _free_time(starts_at: datetime, asked: date, house: settings.House) -> FreeTime:

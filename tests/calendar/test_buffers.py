@@ -1,11 +1,19 @@
 """Buffers warn, on either side and by either type, and never stop anyone who means it."""
 
-import pytest
+from datetime import time
 
-from clinic.calendar import booking, buffers, statuses
+import pytest
+from sqlalchemy import select
+
+from clinic.calendar import booking, buffers, package_lines, series, statuses
 from clinic.calendar.booking import Move
-from clinic.models.calendar import AppointmentType, Status
+from clinic.calendar.occurrences import Choices
+from clinic.calendar.package_lines import LineEdit
+from clinic.calendar.recurrence import Rule
+from clinic.models.billing import InvoiceLine
+from clinic.models.calendar import AppointmentType, SeriesUnit, Status
 from tests.calendar.stage import at, call, therapy
+from tests.calendar.test_series import five_sessions
 from tests.cast import NOW
 
 
@@ -57,3 +65,24 @@ def test_the_neighbours_are_read_at_once(session, cast, buffered):
     span = {"practitioner_id": cast.pat_id, "starts_at": at(10, 50), "ends_at": at(11, 40)}
     assert len(buffers.warnings(session, type_id=cast.therapy_id, **span)) == 1
     assert buffers.warnings(session, type_id=cast.therapy_id, besides_item_id=buffered.id, **span) == []
+
+
+def test_the_list_of_a_series_warns_of_buffers_on_just_the_dates_that_have_them(session, cast, buffered):
+    weekly = Rule(SeriesUnit.WEEK, times=3)
+    booking.book(session, cast.fay, therapy(cast, at(12, days=14), client_id=cast.otto_id), NOW)
+    plan = series.listed(session, cast.fay, therapy(cast, at(11), client_id=cast.otto_id), weekly, Choices())
+    assert [each.warnings for each in plan.occurrences] == [
+        ("Only 10 of 15 minutes are free before it.",), (), ("Only 10 of 15 minutes are free after it.",)
+    ]  # fmt: skip
+    room_only = therapy(cast, at(11), practitioner_id=cast.piet_id, room_id=cast.larch_id)
+    assert {each.warnings for each in series.listed(session, cast.fay, room_only, weekly, Choices()).occurrences} == {()}
+
+
+def test_check_availability_of_a_package_line_warns_of_buffers(session, cast, buffered):
+    sold = five_sessions(session, cast)
+    line_id = session.scalar(select(InvoiceLine.id).where(InvoiceLine.invoice_id == sold.id).order_by(InvoiceLine.position))
+    edit = LineEdit(day=at(11).date(), add_appointment=True, wall=time(11))
+    found = package_lines.check(session, cast.fay, sold.id, line_id, edit, NOW)
+    assert (found.is_free, found.warnings) == (True, ("Only 10 of 15 minutes are free before it.",))
+    later = package_lines.check(session, cast.fay, sold.id, line_id, LineEdit(at(11).date(), True, time(11, 5)), NOW)
+    assert later.warnings == ()
