@@ -176,6 +176,9 @@ PACKAGE_LINES = [
     Row("package_lines.edit", "GET", "/invoices/999999/lines/999999/edit", STAFF),
     Row("package_lines.edit", "POST", "/invoices/999999/lines/999999/edit", STAFF),
 ]
+PLACE_PACKAGES = [
+    Row("place_packages.use_package", method, "/calendar/items/999999/use-package", STAFF) for method in ("GET", "POST")
+]
 PACKAGES = [
     Row("packages.index", "GET", "/packages", STAFF),
     Row("packages.new", "GET", "/packages/new", DAILY_WORK),
@@ -286,7 +289,7 @@ TYPES = [
 
 ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *CALENDAR, *HEALTH, *SETUP, *FEES, *PLACES, *PRACTITIONERS, *SETTINGS, *USERS]
 ROWS += [*CLIENTS, *CONTACTS, *GROUPS]
-ROWS += [*CLIENT_PACKAGES, *PACKAGE_LINES, *PACKAGES]
+ROWS += [*CLIENT_PACKAGES, *PACKAGE_LINES, *PLACE_PACKAGES, *PACKAGES]
 ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
 ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *SERIES, *PLACE_BILLING, *HOURS, *TYPES]
 

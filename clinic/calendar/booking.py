@@ -11,9 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, joinedload
 
 from clinic.billing import work
-from clinic.calendar import availability, buffers, linking, types
+from clinic.calendar import availability, buffers, linking, matching, types
 from clinic.calendar.availability import OverlapError, WarnedError
-from clinic.calendar.linking import Candidate, Choice
+from clinic.calendar.linking import Choice
 from clinic.calendar.terms import NO_PRICE, Kept, Place, Terms, Wanted, agree, practitioner_for, room_in
 from clinic.calendar.types import Price
 from clinic.kernel import clock, money
@@ -128,9 +128,14 @@ def edit(session: Session, who: Actor, item_id: int, wanted: Wanted, now: dateti
     is_moved = (wanted.starts_at, terms.ends_at) != (item.starts_at, item.ends_at)
     is_elsewhere = terms.location_id != item.location_id
     is_rebilled = (terms.places, terms.price) != (kept.places, kept.price)
+    rematches = is_elsewhere or [(p.client_id, terms.price.fee_id) for p in terms.places] != [
+        (p.client_id, kept.price.fee_id) for p in kept.places
+    ]
     if is_rebilled:
         _refuse_invoiced(session, kept)
     _check_time(session, who, wanted, terms, besides=item, warns=is_moved or is_elsewhere)
+    if rematches and not any(linking.held_line(session, place.id) for place in item.attendees):
+        _ask_about_near_miss(session, wanted, terms)
     with guarded(session):
         item.starts_at, item.ends_at = wanted.starts_at, terms.ends_at
         item.location_id, item.room_id, item.mode = terms.location_id, terms.room_id, terms.mode
@@ -139,9 +144,6 @@ def edit(session: Session, who: Actor, item_id: int, wanted: Wanted, now: dateti
         _touch(item, now)
     if is_rebilled:
         _rebill(session, item, terms, now)
-    rematches = is_elsewhere or [(p.client_id, terms.price.fee_id) for p in terms.places] != [
-        (p.client_id, kept.price.fee_id) for p in kept.places
-    ]
     audit.record(session, who, "changed", "item", item.id, now, starts_at=item.starts_at.isoformat(), minutes=terms.minutes,
                  fee_cents=terms.price.cents, client_ids=[place.client_id for place in terms.places], busy=item.is_busy,
                  despite_warnings=wanted.overrides_warnings)  # fmt: skip
@@ -263,31 +265,13 @@ def invoiced_line(session: Session, kept: Kept) -> InvoiceLine | None:
     return next((line for line in lines if line.invoice.source is not InvoiceSource.PACKAGE), None)
 
 
-def package_of(
-    session: Session,
-    *,
-    client_id: int,
-    fee_id: int | None,
-    practitioner_id: int,
-    location_id: int | None,
-    starts_at: datetime,
-) -> tuple[Candidate | None, str | None]:
-    """Return the package line such a booking would use, or else in a sentence the package it just misses."""
-    if fee_id is None or location_id is None:
-        return None, None
-    on_date = settings.house(session).local_date(starts_at)
-    asked = {"client_id": client_id, "fee_id": fee_id, "practitioner_id": practitioner_id, "location_id": location_id}
-    found = linking.candidate(session, **asked, on_date=on_date)
-    return (found, None) if found else (None, linking.near_miss(session, **asked, on_date=on_date))
-
-
 def _ask_about_near_miss(session: Session, wanted: Wanted, terms: Terms) -> None:
     if not wanted.uses_package or wanted.accepts_unpaid or terms.kind is not ItemKind.APPOINTMENT:
         return
     for place in terms.places:
         if not place.is_billed:
             continue
-        _found, missed = package_of(
+        _found, missed = matching.package_of(
             session, client_id=place.client_id, fee_id=terms.price.fee_id, practitioner_id=wanted.practitioner_id,
             location_id=terms.location_id, starts_at=wanted.starts_at,
         )  # fmt: skip

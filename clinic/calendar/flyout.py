@@ -69,6 +69,7 @@ class Billing:
     invoice: OnInvoice | None
     package: PackageLabel | None
     do_not_invoice: bool
+    may_use_package: bool = False  # a package of this client has a session left for it
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ class Flyout:
     may_bill: bool  # say what is invoiced and what is not
     may_pay: bool
     may_sell: bool
+    may_link: bool = False
 
     @property
     def is_silent(self) -> bool:
@@ -159,6 +161,7 @@ def flyout_of(session: Session, who: Actor, item: Item, now: datetime, *, with_b
         may_bill=who.may(Permission.EDIT_INVOICES),
         may_pay=who.may(Permission.TAKE_PAYMENTS),
         may_sell=who.may(Permission.SELL_PACKAGES) and item.kind is ItemKind.APPOINTMENT and len(shown) == 1,
+        may_link=who.may(Permission.LINK_PACKAGES),
     )
 
 
@@ -234,6 +237,9 @@ def _billings(session: Session, item: Item, practice: Practice, now: datetime) -
     invoiced = (
         states.of(session, {line.invoice for line in lines.values()}, settings.house(session).local_date(now)) if lines else {}
     )
+    on_line = {share.attendee_id for share, _name in rows if share.id in lines}
+    usable = linking.usable(session, item) if on_line < {attendee.id for attendee in billed} else []
+    may_use = {each.attendee_id for each in usable}
     return tuple(
         Billing(
             attendee_id=attendee.id,
@@ -245,6 +251,7 @@ def _billings(session: Session, item: Item, practice: Practice, now: datetime) -
             invoice=_on_invoice([lines[s.id] for s, _n in rows if s.attendee_id == attendee.id and s.id in lines], invoiced),
             package=packages.get(attendee.id),
             do_not_invoice=attendee.do_not_invoice,
+            may_use_package=attendee.id in may_use,
         )
         for attendee in billed
     )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import ledger, sessions
 from clinic.calendar import matching
-from clinic.calendar.matching import Candidate, candidate, near_miss
+from clinic.calendar.matching import Candidate, Usable, candidate, near_miss
 from clinic.kernel import money
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
 from clinic.models.billing import Invoice, InvoiceLine, PackageSale, SessionEntry, SessionEvent, Share, UnlinkedPair
@@ -18,7 +18,7 @@ from clinic.models.calendar import Attendee, Item, ItemKind, Status
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
-__all__ = ["Candidate", "Choice", "MismatchError", "PackageLabel", "candidate", "near_miss"]
+__all__ = ["Candidate", "Choice", "MismatchError", "PackageLabel", "Usable", "candidate", "near_miss"]
 
 BY_STATUS = "By the appointment's status"
 _CANCELLED = (Status.CANCELLED_BY_CLIENT, Status.CANCELLED_BY_PRACTICE)
@@ -152,6 +152,27 @@ def link(
     session.flush()
 
 
+def use(session: Session, who: Actor, item_id: int, attendee_id: int, line_id: int, now: datetime) -> None:
+    """Put a place of an item on the package line a person chose: "Use package". Must run inside `writing()`.
+
+    Raises:
+        NotFoundError: the place is not one of that item.
+        RefusalError: the session does not fit the package, or cannot stand on a package line at all.
+        ClashError: the line or the session was taken meanwhile.
+    """
+    if session.scalar(select(Attendee.id).where(Attendee.id == attendee_id, Attendee.item_id == item_id)) is None:
+        raise NotFoundError("attendee")
+    link(session, who, line_id, attendee_id, now, reason="Use package")
+
+
+def usable(session: Session, item: Item) -> list[Usable]:
+    """List the packages that uninvoiced places of a loaded appointment may use: earliest expiry, oldest sale, line order."""
+    if item.kind is not ItemKind.APPOINTMENT or item.location_id is None:
+        return []
+    billed = [each for each in item.attendees if each.is_billed and each.status.is_live and not each.do_not_invoice]
+    return matching.usable(session, item, billed) if billed else []
+
+
 def take_first(session: Session, who: Actor, invoice_id: int, attendee_id: int, now: datetime) -> str | None:
     """Put a booked session on the first line of a package just sold that holds its fee (rulebook 3.2).
 
@@ -229,6 +250,13 @@ def held_line(session: Session, attendee_id: int) -> tuple[InvoiceLine, PackageS
     """Return the live package line an attendee's place stands on, and its sale."""
     found = session.execute(_holding().where(Share.attendee_id == attendee_id)).first()
     return (found[0], found[1]) if found else None
+
+
+def unlinked_place(session: Session, share_ids: Sequence[int]) -> int | None:
+    """Return the attendee whose one share this is, if it stands on no live line and a package may take it."""
+    on_line = select(InvoiceLine.id).where(InvoiceLine.share_id == Share.id, InvoiceLine.released_at.is_(None)).exists()
+    found = session.scalars(select(Share.attendee_id).where(Share.id.in_(share_ids), ~on_line)).all()
+    return found[0] if len(share_ids) == 1 and found else None
 
 
 def _holding() -> Select[InvoiceLine, PackageSale, int]:

@@ -1,16 +1,16 @@
 """Which line of which sold package an appointment may use, and why it just misses one."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from clinic.billing import sessions
 from clinic.kernel import locales
-from clinic.models.billing import Invoice, InvoiceLine, PackageClient, PackageSale, UnlinkedPair
+from clinic.models.billing import Invoice, InvoiceLine, PackageClient, PackageSale, Share, UnlinkedPair
 from clinic.models.calendar import Attendee, Item
 from clinic.models.practice import Location, Practitioner
 from clinic.practice import settings
@@ -25,6 +25,23 @@ class Candidate:
     invoice_id: int
     name: str
     left: int  # open sessions of this fee in that package, this one included
+
+
+@dataclass(frozen=True)
+class Usable:
+    """Be a package that a booked place may use, with the first line it would take."""
+
+    attendee_id: int
+    line_id: int
+    name: str
+    left: int
+    number: str | None
+    good_through: date | None
+
+    @property
+    def value(self) -> str:
+        """Return what choosing it posts."""
+        return f"{self.attendee_id}-{self.line_id}"
 
 
 @dataclass(frozen=True)
@@ -48,7 +65,7 @@ def candidate(
     """Return the line to use: earliest expiry first, then oldest sale, then line order (rulebook 3.4).
 
     Args:
-        attendee_id: whose lines unlinked by hand are passed over; None when a person chooses.
+        attendee_id: whose packages unlinked by hand are passed over; None when a person chooses.
     """
     query = (
         _open_lines(client_id, fee_id)
@@ -56,8 +73,10 @@ def candidate(
         .where(PackageSale.expires_date.is_(None) | (PackageSale.expires_date >= on_date))
     )
     if attendee_id is not None:
-        unlinked = select(UnlinkedPair.line_id).where(UnlinkedPair.attendee_id == attendee_id)
-        query = query.where(InvoiceLine.id.not_in(unlinked))
+        # Not the next line of the same package either: that would undo by itself what somebody did by hand.
+        theirs = aliased(InvoiceLine)
+        unlinked = select(theirs.invoice_id).join(UnlinkedPair, UnlinkedPair.line_id == theirs.id)
+        query = query.where(InvoiceLine.invoice_id.not_in(unlinked.where(UnlinkedPair.attendee_id == attendee_id)))
     found = session.execute(query.add_columns(PackageSale).order_by(*_in_order()).limit(1)).first()
     if found is None:
         return None
@@ -93,6 +112,69 @@ def near_miss(
     return f"“{nearest.sale.name}” has this fee, but {' and '.join(why)}."
 
 
+def package_of(
+    session: Session,
+    *,
+    client_id: int,
+    fee_id: int | None,
+    practitioner_id: int,
+    location_id: int | None,
+    starts_at: datetime,
+    attendee_id: int | None = None,
+) -> tuple[Candidate | None, str | None]:
+    """Return the package line such a booking would use, or else in a sentence the package it just misses.
+
+    Args:
+        attendee_id: who is booked already, whose packages unlinked by hand are passed over.
+    """
+    if fee_id is None or location_id is None:
+        return None, None
+    on_date = settings.house(session).local_date(starts_at)
+    asked = {"client_id": client_id, "fee_id": fee_id, "practitioner_id": practitioner_id, "location_id": location_id}
+    found = candidate(session, **asked, on_date=on_date, attendee_id=attendee_id)
+    return (found, None) if found else (None, near_miss(session, **asked, on_date=on_date))
+
+
+def another_fee(session: Session, *, client_id: int, fee_id: int, on_date: date) -> str | None:
+    """Note which package of this client has sessions left, but of another fee only; None when there is none (3.4)."""
+    query = (
+        _lines(client_id)
+        .where(sessions.is_open(), InvoiceLine.fee_id != fee_id)
+        .where(PackageSale.expires_date.is_(None) | (PackageSale.expires_date >= on_date))
+        .with_only_columns(PackageSale.name, InvoiceLine.code, InvoiceLine.description)
+        .order_by(*_in_order())
+        .limit(1)
+    )
+    found = session.execute(query).first()
+    if found is None:
+        return None
+    return f"“{found.name}” is not used: its sessions are {f'{found.code} {found.description}'.strip()}, another fee."
+
+
+def usable(session: Session, item: Item, attendees: Iterable[Attendee]) -> list[Usable]:
+    """List for each of these places the packages it may use, in the order of rulebook 3.4; past sessions too."""
+    on_date = settings.house(session).local_date(item.starts_at)
+    mine = aliased(InvoiceLine)
+    on_line = select(mine.id).where(mine.share_id == Share.id, mine.released_at.is_(None)).exists()
+    shares = select(Share.attendee_id).group_by(Share.attendee_id).having(func.count() == 1)
+    free = select(Share.attendee_id).where(Share.attendee_id.in_(shares), ~on_line)  # whole, and on no invoice
+    query = (
+        _lines()
+        .join(Attendee, (Attendee.client_id == PackageClient.client_id) & (Attendee.fee_id == InvoiceLine.fee_id))
+        .where(Attendee.id.in_([attendee.id for attendee in attendees]), Attendee.id.in_(free), sessions.is_open())
+        .where(PackageSale.practitioner_id == item.practitioner_id, PackageSale.location_id == item.location_id)
+        .where(PackageSale.expires_date.is_(None) | (PackageSale.expires_date >= on_date))
+        .with_only_columns(Attendee.id, InvoiceLine.id, PackageSale.id, PackageSale.name, Invoice.number,
+                           PackageSale.expires_date)
+        .order_by(Attendee.id, *_in_order())
+    )  # fmt: skip
+    found: dict[tuple[int, int], Usable] = {}
+    for attendee_id, line_id, sale_id, name, number, last in session.execute(query):
+        first = found.get((attendee_id, sale_id)) or Usable(attendee_id, line_id, name, 0, number, last)
+        found[attendee_id, sale_id] = replace(first, left=first.left + 1)
+    return list(found.values())
+
+
 def misfit(session: Session, sale: PackageSale, line: InvoiceLine, attendee: Attendee, item: Item) -> str | None:
     """Say why an appointment does not fit the line of a sold package: client, fee, practitioner, location or last day."""
     sold = _Sold(sale, open_lines=1)
@@ -124,22 +206,22 @@ def _in_order() -> tuple[Any, ...]:
 
 
 def _open_lines(client_id: int, fee_id: int) -> Select[InvoiceLine]:
-    return _lines(client_id, fee_id).where(sessions.is_open())
+    return _lines(client_id).where(InvoiceLine.fee_id == fee_id, sessions.is_open())
 
 
-def _lines(client_id: int, fee_id: int) -> Select[InvoiceLine]:
-    return (
+def _lines(client_id: int | None = None) -> Select[InvoiceLine]:
+    query = (
         select(InvoiceLine)
         .join(Invoice, Invoice.id == InvoiceLine.invoice_id)
         .join(PackageSale, PackageSale.invoice_id == Invoice.id)
         .join(PackageClient, PackageClient.sale_id == PackageSale.id)
-        .where(PackageClient.client_id == client_id, InvoiceLine.fee_id == fee_id)
         .where(Invoice.issued_at.is_not(None), InvoiceLine.released_at.is_(None), InvoiceLine.minutes.is_not(None))
     )
+    return query if client_id is None else query.where(PackageClient.client_id == client_id)
 
 
 def _sold(session: Session, client_id: int, fee_id: int) -> list[_Sold]:
-    having = _lines(client_id, fee_id).with_only_columns(PackageSale.id).distinct()
+    having = _lines(client_id).where(InvoiceLine.fee_id == fee_id).with_only_columns(PackageSale.id).distinct()
     sales = session.scalars(select(PackageSale).where(PackageSale.id.in_(having)).order_by(PackageSale.id)).all()
     open_query = _open_lines(client_id, fee_id).with_only_columns(PackageSale.id, func.count()).group_by(PackageSale.id)
     open_of = dict(session.execute(open_query).all())

@@ -7,7 +7,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import fees
-from clinic.calendar import booking, types
+from clinic.calendar import linking, matching, types
 from clinic.calendar.linking import Candidate
 from clinic.calendar.terms import NO_PRICE, Kept, practitioner_for
 from clinic.kernel.errors import NotFoundError, RefusalError
@@ -78,6 +78,7 @@ class Offer:
     rooms: tuple[Option, ...] = ()
     package: Candidate | None = None
     near_miss: str | None = None
+    another_fee: str | None = None  # a package with sessions left, but of another fee: only noted
 
     @property
     def is_appointment(self) -> bool:
@@ -149,7 +150,7 @@ def offer(
     )
     if chosen is None or kind is not ItemKind.APPOINTMENT:
         return found
-    return _with_place(session, sketch, found, chosen, billed_id if kept is None else None)
+    return _with_package(session, sketch, _with_place(session, sketch, found, chosen), billed_id, kept)
 
 
 def practitioners_for(session: Session, who: Actor) -> list[Practitioner]:
@@ -173,17 +174,33 @@ def rooms_of(session: Session, location_id: int | None, *, kept_id: int | None, 
     return () if not found else tuple(found) if is_required else (Option("", "None"), *found)
 
 
-def _with_place(session: Session, sketch: Sketch, found: Offer, chosen: AppointmentType, billed_id: int | None) -> Offer:
-    """Add where it may be and which package it would use, which only an appointment has."""
+def _with_place(session: Session, sketch: Sketch, found: Offer, chosen: AppointmentType) -> Offer:
+    """Add where it may be, which only an appointment has."""
     locations, rooms = _places(session, found.location_id, sketch.room_id, is_required=chosen.requires_room)
-    package, near_miss = None, None
-    if billed_id is not None and sketch.starts_at is not None:
-        package, near_miss = booking.package_of(
-            session, client_id=billed_id, fee_id=found.fee_id, practitioner_id=found.practitioner_id,
-            location_id=found.location_id, starts_at=sketch.starts_at,
-        )  # fmt: skip
     modes = tuple(Option(mode.value, MODE_WORDS[mode]) for mode in types.modes_of(chosen))
-    return replace(found, modes=modes, locations=locations, rooms=rooms, package=package, near_miss=near_miss)
+    return replace(found, modes=modes, locations=locations, rooms=rooms)
+
+
+def _with_package(session: Session, sketch: Sketch, found: Offer, billed_id: int | None, kept: Kept | None) -> Offer:
+    """Add which package Save would use, or just misses; of what is booked, only where a change may link it (3.4)."""
+    if billed_id is None or sketch.starts_at is None or found.fee_id is None:
+        return found
+    attendee_id = None
+    if kept is not None:
+        if (found.client_id, found.fee_id, found.location_id) == (kept.client_id, kept.price.fee_id, kept.location_id):
+            return found
+        attendee_id = linking.unlinked_place(session, kept.share_ids)
+        if attendee_id is None:
+            return found
+    package, near_miss = matching.package_of(
+        session, client_id=billed_id, fee_id=found.fee_id, practitioner_id=found.practitioner_id,
+        location_id=found.location_id, starts_at=sketch.starts_at, attendee_id=attendee_id,
+    )  # fmt: skip
+    if package or near_miss:
+        return replace(found, package=package, near_miss=near_miss)
+    on_date = settings.house(session).local_date(sketch.starts_at)
+    words = matching.another_fee(session, client_id=billed_id, fee_id=found.fee_id, on_date=on_date)
+    return replace(found, another_fee=words)
 
 
 def _practitioner(session: Session, who: Actor, sketch: Sketch, practitioners: list[Practitioner]) -> Practitioner:

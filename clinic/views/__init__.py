@@ -37,6 +37,7 @@ BLUEPRINTS = (
     "packages",
     "payments",
     "place_billing",
+    "place_packages",
     "places",
     "practitioners",
     "series",

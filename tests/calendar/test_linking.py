@@ -180,9 +180,11 @@ def test_unlinking_keeps_the_old_date_and_the_appointment_and_is_remembered(sess
     assert _counts(session, sale) == (5, 0, 0, 5)
     with pytest.raises(RefusalError):
         linking.unlink(session, cast.fay, line.id, NOW)
-    linking.on_changed(session, cast.fay, item, NOW, rematches=True)  # takes the next line, never this one again
-    assert _lines(session, sale)[0].share_id is None
-    assert _lines(session, sale)[1].share_id == share.id
+    linking.on_changed(session, cast.fay, item, NOW, rematches=True)  # takes no line of this package again by itself
+    assert [each.share_id for each in _lines(session, sale)] == [None] * 5
+    other = _sold(session, cast)
+    linking.on_changed(session, cast.fay, item, NOW, rematches=True)  # another package is another matter
+    assert _lines(session, other)[0].share_id == share.id
 
 
 def test_use_package_links_again_what_was_unlinked_by_hand(session, cast):

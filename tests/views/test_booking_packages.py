@@ -154,3 +154,72 @@ def test_saving_on_a_busy_day_stays_light(as_, cast, write):
     assert saved.status_code == 200
     assert b"5:00" in brotli.decompress(saved.data)
     assert len(saved.data) <= SAVED_BYTES_MAX
+
+
+def test_another_fee_is_only_noted(as_, cast, sold, rows):
+    fay, data = as_("fay"), _posted(cast, fee=cast.intake_fee_id)
+    shown = fay.post(_url(cast, "book/fields"), data=data).text
+    assert "“Five sessions” is not used: its sessions are 90834 Therapy, 50 minutes, another fee." in shown
+    assert fay.post(_url(cast), data=data).status_code == 303
+    with rows() as session:
+        assert linking.label_for(session, [1]) == {}
+
+
+def test_an_edit_says_before_save_what_it_would_use_or_miss(as_, cast, write, sold, rows):
+    with write() as session:
+        booking.book(session, cast.fay, therapy(cast, at(9), fee_id=cast.intake_fee_id), NOW)
+    fay = as_("fay")
+    data = _Fields(fay.get("/calendar/items/1/edit?h=8", headers=HTMX).text).data | {"fee": cast.therapy_fee_id}
+    assert "Uses “Five sessions”, 5 left" in fay.post("/calendar/items/1/edit/fields", data=data).text
+    missed = data | {"location": cast.mill_id, "overrides_warnings": "y"}
+    asked = fay.post("/calendar/items/1/edit", data=missed)
+    assert asked.status_code == 422
+    assert "but it is for Harbour Street" in asked.text
+    assert fay.post("/calendar/items/1/edit", data=missed | {"accepts_unpaid": "y"}).status_code == 303
+    again = data | {"version": "2"}
+    assert fay.post("/calendar/items/1/edit", data=again).status_code == 303  # back at Harbour Street it links by itself
+    with rows() as session:
+        assert linking.label_for(session, [1])[1].number == 1
+
+
+def test_use_package_links_what_was_unlinked_by_hand_and_nothing_links_it_before(as_, cast, write, sold, rows):
+    with write() as session:
+        booking.book(session, cast.fay, therapy(cast, at(9)), NOW)
+        line_id = linking.label_for(session, [1])[1].line_id
+        linking.unlink(session, cast.fay, line_id, NOW)
+    fay = as_("fay")
+    for fee in (cast.intake_fee_id, cast.therapy_fee_id):  # away and back: a pair unlinked by hand stays apart
+        data = _Fields(fay.get("/calendar/items/1/edit?h=8", headers=HTMX).text).data | {"fee": fee}
+        assert fay.post("/calendar/items/1/edit", data=data).status_code == 303
+    with rows() as session:
+        assert linking.label_for(session, [1]) == {}
+    assert "Use package" in fay.get("/calendar/items/1").text
+    form = fay.get("/calendar/items/1/use-package")
+    assert "5 left" in form.text
+    refused = fay.post("/calendar/items/1/use-package", data={"once": once.new_key(), "package": "1"})
+    assert refused.status_code == 422
+    posted = {"once": once.new_key(), "package": _Fields(form.text).data["package"]}
+    assert fay.post("/calendar/items/1/use-package", data=posted).status_code == 303
+    assert fay.post("/calendar/items/1/use-package", data=posted).status_code == 303  # a double click
+    assert fay.post("/calendar/items/1/use-package", data=posted | {"once": once.new_key()}).status_code == 409
+    assert "Five sessions, session 1 of 5" in fay.get("/calendar/items/1").text
+    other = booking.Wanted(cast.therapy_id, cast.piet_id, at(9), 50, cast.cleo_id, accepts_unpaid=True)
+    with write() as session:
+        booking.book(session, cast.fay, other, NOW)
+    wrong = {"once": once.new_key(), "package": f"2-{line_id + 1}"}
+    assert fay.post("/calendar/items/2/use-package", data=wrong).status_code == 422  # with another practitioner
+    assert fay.post("/calendar/items/1/use-package", data=wrong).status_code == 404  # not a place of this item
+    assert as_("pat").get("/calendar/items/2/use-package").status_code == 404
+
+
+def test_dragging_it_away_from_its_package_asks_too(as_, cast, sold, write, rows):
+    with write() as session:
+        booking.book(session, cast.fay, therapy(cast, at(9)), NOW)
+    data = {"day": str(DAY), "starts_at": "10:00", "practitioner": cast.piet_id, "version": "1", "dragged": "1"}
+    asked = as_("fay").post("/calendar/items/1/move", data=data, headers=HTMX)
+    assert (asked.status_code, "Unlink it" in asked.text) == (422, True)
+    left = as_("fay").post("/calendar/items/1/move", data=data | {"package_choice": "leave"}, headers=HTMX)
+    assert left.status_code == 204
+    with rows() as session:
+        assert session.scalar(select(Item.practitioner_id)) == cast.piet_id
+        assert linking.label_for(session, [1])[1].number == 1
