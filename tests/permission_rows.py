@@ -185,6 +185,7 @@ PACKAGES = [
     Row("packages.new", "POST", "/packages/new", DAILY_WORK),
     Row("packages.edit", "GET", "/packages/999999/edit", DAILY_WORK),
     Row("packages.edit", "POST", "/packages/999999/edit", DAILY_WORK),
+    Row("packages.duplicate", "POST", "/packages/999999/duplicate", DAILY_WORK),
     Row("packages.archive", "POST", "/packages/999999/archive", DAILY_WORK),
     Row("packages.restore", "POST", "/packages/999999/restore", DAILY_WORK),
     Row("packages.choose", "GET", "/packages/sell", DAILY_WORK),

@@ -7,7 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clinic.billing import fees, packages
-from clinic.models.billing import ExpiryUnit, Package, PackageKind
+from clinic.models.billing import ExpiryUnit, Package, PackageKind, PackageLocation, PackagePractitioner, Share
+from clinic.models.calendar import Attendee, Item
 from clinic.models.people import Client
 from clinic.models.practice import Location, Practitioner
 from clinic.people import clients, contacts, groups
@@ -28,16 +29,44 @@ class PackageRow:
     price_cents: int
     is_packaged: bool
     expires: str
+    valid_for: str  # "Pat Oyelaran; Harbour Street"; empty: with everyone, everywhere
     is_archived: bool
+    is_online: bool
+
+
+@dataclass(frozen=True)
+class CopyRow:
+    """Hold one fee of the package being sold, and how many of it there usually are."""
+
+    fee_id: int
+    words: str
+    amount_cents: int
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Hold the package being sold as the template has it: the client's own copy starts from this."""
+
+    package_id: int
+    name: str
+    description: str
+    terms: str
+    rows: tuple[CopyRow, ...]
+    price_cents: int
+    is_packaged: bool
+    expires: str
+    is_expiring: bool
 
 
 @dataclass(frozen=True)
 class Offer:
-    """Hold what a package may be sold to one client as. `mates` are those who could share it."""
+    """Hold what may be sold to one client and as what. `copy` is the package chosen, `mates` are those who could share it."""
 
     client_id: int
     client_name: str
-    packages: Choices
+    packages: list[PackageRow]
+    copy: Copy | None
     payers: Choices
     practitioners: Choices
     locations: Choices
@@ -49,11 +78,13 @@ class Offer:
 
 def listed(session: Session) -> list[PackageRow]:
     """List the templates by name, archived ones last."""
+    named = _valid_for(session)
     return [
         PackageRow(
             id=package.id, name=package.name, description=package.description, contents=contents(package),
             price_cents=packages.total_cents(package), is_packaged=package.kind is PackageKind.PACKAGED,
-            expires=expires(package), is_archived=package.is_archived,
+            expires=expires(package), valid_for=named.get(package.id, ""), is_archived=package.is_archived,
+            is_online=package.is_online,
         )
         for package in packages.listed(session)
     ]  # fmt: skip
@@ -72,12 +103,14 @@ def expires(package: Package) -> str:
     return f"After {package.expires_after} {unit}{'' if package.expires_after == 1 else 's'}"
 
 
-def fee_choices(session: Session) -> Choices:
-    """Return the fees a template may hold, with their amounts."""
+def fee_choices(session: Session, package: Package | None = None) -> Choices:
+    """Return the fees a template may hold, with their amounts; those it has already stay, archived or not."""
     house = settings.house(session)
+    known = {fee.id: fee for fee in fees.offered(session)}
+    known |= {row.fee_id: row.fee for row in package.fees if row.fee_id not in known} if package else {}
     return [
         (fee.id, f"{f'{fee.code} {fee.description}'.strip()}, {house.money(fees.amount_cents(fee, fee.minutes or 0))}")
-        for fee in fees.offered(session)
+        for fee in known.values()
     ]
 
 
@@ -92,27 +125,74 @@ def locations(session: Session) -> Choices:
     return [(row.id, row.name) for row in session.execute(query)]
 
 
-def offer(session: Session, who: Actor, client_id: int) -> Offer:
+def offer(
+    session: Session, who: Actor, client_id: int, *, package_id: int | None = None, attendee_id: int | None = None
+) -> Offer:
     """Return what there is to choose when selling to a client.
+
+    Args:
+        package_id: the package chosen; the only one there is needs no choosing.
+        attendee_id: the appointment it is sold from, whose practitioner, location and payer are where the choice begins.
 
     Raises:
         NotFoundError: the client is not theirs.
     """
     client = clients.client_for(session, who, client_id)
-    house = settings.house(session)
-    people = _practitioners(session, who)
-    theirs = next((each for each in people if each.id == client.practitioner_id), people[0] if people else None)
+    sold = [row for row in listed(session) if not row.is_archived]
+    chosen = sold[0].id if len(sold) == 1 else package_id
+    copy = _copy(packages.package_for(session, chosen)) if chosen in {row.id for row in sold} and chosen else None
+    only, where = packages.valid_for(session, copy.package_id) if copy else (set(), set())
+    people = [each for each in _practitioners(session, who) if not only or each.id in only]
+    places = [(place_id, name) for place_id, name in locations(session) if not where or place_id in where]
+    usual = next((each for each in people if each.id == client.practitioner_id), people[0] if people else None)
+    place = _place_of(session, client_id, attendee_id)
+    begins = place or (usual.id if usual else None, usual.location_id if usual else None, client.default_payer_id)
     return Offer(
-        client_id=client.id, client_name=client.name,
-        packages=[
-            (row.id, f"{row.name}, {house.money(row.price_cents)}") for row in listed(session) if not row.is_archived
-        ],
+        client_id=client.id, client_name=client.name, packages=sold, copy=copy,
         payers=[(payer.contact_id, f"{payer.name} ({payer.role})") for payer in contacts.payers_of(session, client_id)],
-        practitioners=[(each.id, each.name) for each in people], locations=locations(session),
-        mates=_mates(session, who, client),
-        payer_id=client.default_payer_id, practitioner_id=theirs.id if theirs else None,
-        location_id=theirs.location_id if theirs else None,
+        practitioners=[(each.id, each.name) for each in people], locations=places, mates=_mates(session, who, client),
+        practitioner_id=begins[0], location_id=begins[1], payer_id=begins[2],
     )  # fmt: skip
+
+
+def _copy(package: Package) -> Copy:
+    return Copy(
+        package_id=package.id, name=package.name, description=package.description, terms=package.terms,
+        rows=tuple(
+            CopyRow(row.fee_id, f"{row.fee.code} {row.fee.description}".strip(),
+                    fees.amount_cents(row.fee, row.fee.minutes or 0), row.quantity)
+            for row in package.fees
+        ),
+        price_cents=packages.total_cents(package), is_packaged=package.kind is PackageKind.PACKAGED,
+        expires=expires(package), is_expiring=package.expires_after is not None,
+    )  # fmt: skip
+
+
+def _place_of(session: Session, client_id: int, attendee_id: int | None) -> tuple[int, int | None, int | None] | None:
+    if attendee_id is None:
+        return None
+    payer = select(Share.payer_id).where(Share.attendee_id == Attendee.id).order_by(Share.position).limit(1)
+    found = session.execute(
+        select(Item.practitioner_id, Item.location_id, payer.correlate(Attendee).scalar_subquery())
+        .select_from(Attendee)
+        .join(Item, Item.id == Attendee.item_id)
+        .where(Attendee.id == attendee_id, Attendee.client_id == client_id, Item.deleted_at.is_(None))
+    ).one_or_none()
+    return (found[0], found[1], found[2]) if found else None
+
+
+def _valid_for(session: Session) -> dict[int, str]:
+    named: dict[int, list[str]] = {}
+    for query in (
+        select(PackagePractitioner.package_id, Practitioner.name).join(Practitioner).order_by(Practitioner.name),
+        select(PackageLocation.package_id, Location.name).join(Location).order_by(Location.name),
+    ):
+        found: dict[int, list[str]] = {}
+        for package_id, name in session.execute(query):
+            found.setdefault(package_id, []).append(name)
+        for package_id, names in found.items():
+            named.setdefault(package_id, []).append(", ".join(names))
+    return {package_id: "; ".join(parts) for package_id, parts in named.items()}
 
 
 def _practitioners(session: Session, who: Actor) -> Sequence[Practitioner]:

@@ -33,6 +33,7 @@ from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
 UNITS_MAX = 100
+NAME_CHARS_MAX = 120
 PACKAGES_MAX = 200
 _SUMMED = ("purchased", "booked", "used", "forfeited", "expired")
 
@@ -59,11 +60,12 @@ class Template:
     expires_unit: ExpiryUnit = ExpiryUnit.MONTHS
     practitioner_ids: tuple[int, ...] = ()
     location_ids: tuple[int, ...] = ()
+    is_online: bool = False
 
 
 @dataclass(frozen=True)
 class Sale:
-    """Hold what is sold to whom: the first client is the one the invoice names."""
+    """Hold what is sold to whom: the first client is the one the invoice names. Their own copy may differ (rulebook 3.2)."""
 
     package_id: int
     client_ids: tuple[int, ...]
@@ -71,6 +73,9 @@ class Sale:
     practitioner_id: int
     location_id: int
     expires_date: date | None = None  # None: by the template, from the day it is issued
+    never_expires: bool = False
+    rows: tuple[FeeRow, ...] = ()  # how many of each fee; empty: as the template has it
+    price_cents: int | None = None  # None: by the template
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,7 @@ def save(session: Session, who: Actor, template: Template, now: datetime, *, pac
     package.kind = template.kind
     package.price_cents = template.price_cents if template.kind is PackageKind.PACKAGED else None
     package.expires_after, package.expires_unit = template.expires_after, template.expires_unit
+    package.is_online = template.is_online
     package.fees = [
         PackageFee(position=at, fee_id=row.fee_id, quantity=row.quantity) for at, row in enumerate(template.rows, start=1)
     ]
@@ -124,6 +130,19 @@ def set_archived(session: Session, who: Actor, package_id: int, is_archived: boo
     """Take a template off sale, or offer it again. Safe to repeat."""
     package_for(session, package_id).is_archived = is_archived
     audit.record(session, who, "archived package" if is_archived else "offered package", "package", package_id, now)
+
+
+def duplicate(session: Session, who: Actor, package_id: int, now: datetime) -> Package:
+    """Make a template like another one, offered under "Copy of …" and not online until someone says so."""
+    package = package_for(session, package_id)
+    people, places = valid_for(session, package_id)
+    template = Template(
+        name=f"Copy of {package.name}"[:NAME_CHARS_MAX], rows=tuple(FeeRow(row.fee_id, row.quantity) for row in package.fees),
+        kind=package.kind, price_cents=package.price_cents, description=package.description, terms=package.terms,
+        expires_after=package.expires_after, expires_unit=package.expires_unit, practitioner_ids=tuple(sorted(people)),
+        location_ids=tuple(sorted(places)),
+    )  # fmt: skip
+    return save(session, who, template, now)
 
 
 def package_for(session: Session, package_id: int) -> Package:
@@ -158,11 +177,29 @@ def valid_for(session: Session, package_id: int) -> tuple[set[int], set[int]]:
 
 def unit_prices(package: Package) -> list[tuple[Fee, int]]:
     """Return every unit's fee and its price in cents: line by line they add up to the package's price."""
-    units = [row.fee for row in package.fees for _ in range(row.quantity)]
-    prices = [fees.amount_cents(fee, fee.minutes or 0) for fee in units]
-    if package.kind is PackageKind.PACKAGED:
-        prices = money.spread(package.price_cents or 0, prices)
-    return list(zip(units, prices, strict=True))
+    return _priced([(row.fee, row.quantity) for row in package.fees], _set_price(package))
+
+
+def copy_prices(package: Package, sale: Sale) -> list[tuple[Fee, int]]:
+    """Return the units of a client's own copy: counts and price as sold, or where nothing is said as the template has them.
+
+    Raises:
+        RefusalError: nothing is sold, too much, a fee that the package has not, or a Packaged one whose counts differ
+            without a price.
+    """
+    usual = [(row.fee, row.quantity) for row in package.fees]
+    if not sale.rows:
+        return _priced(usual, _set_price(package) if sale.price_cents is None else sale.price_cents)
+    known = {fee.id: fee for fee, _count in usual}
+    if any(row.fee_id not in known for row in sale.rows):
+        raise RefusalError("Choose from the fees of this package.", field="rows")
+    units = [(known[row.fee_id], row.quantity) for row in sale.rows if row.quantity]
+    if not 0 < sum(count for _fee, count in units) <= UNITS_MAX:
+        raise RefusalError(f"Sell at least one and at most {UNITS_MAX}.", field="rows")
+    price_cents = _set_price(package) if sale.price_cents is None else sale.price_cents
+    if units != usual and sale.price_cents is None and package.kind is PackageKind.PACKAGED:
+        raise RefusalError("Enter the price for this number of sessions.", field="price")
+    return _priced(units, price_cents)
 
 
 def total_cents(package: Package) -> int:
@@ -183,19 +220,20 @@ def sell(session: Session, who: Actor, sale: Sale, now: datetime, *, is_draft: b
     if package.is_archived:
         raise RefusalError("This package is archived and no longer sold.", field="package")
     _check_sale(session, who, package, sale, now)
+    units = copy_prices(package, sale)
     invoice = invoices.draft(
         session, who, payer_id=sale.payer_id, client_id=sale.client_ids[0], now=now, source=InvoiceSource.PACKAGE,
         practitioner_id=sale.practitioner_id, location_id=sale.location_id,
     )  # fmt: skip
     sold = PackageSale(
         invoice_id=invoice.id, package_id=package.id, name=package.name, practitioner_id=sale.practitioner_id,
-        location_id=sale.location_id, expires_after=package.expires_after, expires_unit=package.expires_unit,
-        expires_date=sale.expires_date, terms=package.terms,
+        location_id=sale.location_id, expires_after=None if sale.never_expires else package.expires_after,
+        expires_unit=package.expires_unit, expires_date=None if sale.never_expires else sale.expires_date, terms=package.terms,
         clients=[PackageClient(client_id=client_id) for client_id in dict.fromkeys(sale.client_ids)],
     )  # fmt: skip
     session.add(sold)
     session.flush()
-    for fee, cents in unit_prices(package):
+    for fee, cents in units:
         line = invoices.NewLine(description=fee.description, unit_cents=cents, code=fee.code, fee_id=fee.id,
                                 minutes=fee.minutes, tax_bp=fee.tax_bp)  # fmt: skip
         invoices.add_line(session, invoice, line)
@@ -244,6 +282,17 @@ def _held_by(now: datetime) -> ScalarSelect[int]:
         .where(Attendee.status.in_((Status.BOOKED, Status.ARRIVED)))
     )
     return held.correlate(PackageSale).scalar_subquery()
+
+
+def _set_price(package: Package) -> int | None:
+    return package.price_cents or 0 if package.kind is PackageKind.PACKAGED else None
+
+
+def _priced(units: Iterable[tuple[Fee, int]], price_cents: int | None) -> list[tuple[Fee, int]]:
+    # A set total is shared over the units; without one each costs its fee.
+    each = [fee for fee, count in units for _ in range(count)]
+    prices = [fees.amount_cents(fee, fee.minutes or 0) for fee in each]
+    return list(zip(each, prices if price_cents is None else money.spread(price_cents, prices), strict=True))
 
 
 def _check(session: Session, template: Template) -> None:

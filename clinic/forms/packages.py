@@ -5,8 +5,9 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, FieldList, FormField, RadioField, SelectField, SelectMultipleField
-from wtforms.widgets import CheckboxInput, ListWidget
+from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
+from clinic.billing.offers import Offer
 from clinic.billing.packages import UNITS_MAX, FeeRow, Sale, Template
 from clinic.calendar.package_lines import LineEdit, LineView
 from clinic.forms.base import (
@@ -74,6 +75,7 @@ class PackageForm(HouseForm):
     )
     practitioners = ManyField("Only with", coerce=int)
     locations = ManyField("Only at", coerce=int)
+    online = BooleanField("Enable for online purchase")
     terms = text_area("Terms")
 
     def offer(self, fees: Choices, practitioners: Choices, locations: Choices) -> None:
@@ -91,7 +93,7 @@ class PackageForm(HouseForm):
             name=self.name.data or "", rows=rows, kind=PackageKind(self.kind.data), price_cents=self.price.data,
             description=self.description.data or "", terms=self.terms.data or "", expires_after=self.expires_after.data,
             expires_unit=ExpiryUnit(self.expires_unit.data), practitioner_ids=tuple(self.practitioners.data or ()),
-            location_ids=tuple(self.locations.data or ()),
+            location_ids=tuple(self.locations.data or ()), is_online=self.online.data,
         )  # fmt: skip
 
     @staticmethod
@@ -102,26 +104,54 @@ class PackageForm(HouseForm):
             "name": package.name, "description": package.description, "rows": rows + [{}] * ROWS_SPARE,
             "kind": package.kind.value, "price": package.price_cents, "expires_after": package.expires_after,
             "expires_unit": package.expires_unit.value, "practitioners": sorted(practitioner_ids),
-            "locations": sorted(location_ids), "terms": package.terms,
+            "locations": sorted(location_ids), "terms": package.terms, "online": package.is_online,
         }  # fmt: skip
 
 
+class CopyRowForm(HouseForm):
+    """Read how many of one fee a client's own copy holds."""
+
+    fee_id = WholeField("Fee", least=0, most=ID_MAX, required=False, widget=HiddenInput())
+    quantity = WholeField("How many", least=0, most=UNITS_MAX)
+
+
 class SellForm(OnceForm):
-    """Read a sale."""
+    """Read a sale: of the package as it is, or of the client's own copy of it."""
 
     package = SelectField("Package", coerce=chosen)
     payer = SelectField("Bill to", coerce=chosen)
     practitioner = SelectField("Practitioner", coerce=chosen)
     location = SelectField("Location", coerce=chosen)
+    rows = FieldList(FormField(CopyRowForm), max_entries=ROWS_MAX)
+    price = MoneyField("Price", required=False)
     expires = DayField("Good through", required=False)
+    never = BooleanField("No last day")
     mates = ManyField("Shared with", coerce=int)
     draft = BooleanField("Save as draft")
 
+    def offer(self, offer: Offer) -> None:
+        """Fill in what there is to choose from."""
+        self.package.choices = [(row.id, row.name) for row in offer.packages]
+        self.payer.choices, self.practitioner.choices = offer.payers, offer.practitioners
+        self.location.choices, self.mates.choices = offer.locations, offer.mates
+
+    @staticmethod
+    def shown(offer: Offer) -> dict[str, Any]:
+        """Return where a sale begins: the package as it is."""
+        copy = offer.copy
+        return {
+            "package": copy.package_id if copy else None, "payer": offer.payer_id, "practitioner": offer.practitioner_id,
+            "location": offer.location_id,
+            "rows": [{"fee_id": row.fee_id, "quantity": row.quantity} for row in copy.rows] if copy else [],
+        }  # fmt: skip
+
     def sale(self, client_id: int) -> Sale:
         """Return what was entered."""
+        rows = tuple(FeeRow(row.form.fee_id.data or 0, row.form.quantity.data or 0) for row in self.rows)
         return Sale(
             package_id=self.package.data, client_ids=(client_id, *(self.mates.data or ())), payer_id=self.payer.data,
             practitioner_id=self.practitioner.data, location_id=self.location.data, expires_date=self.expires.data,
+            never_expires=self.never.data, rows=rows, price_cents=self.price.data,
         )  # fmt: skip
 
 

@@ -98,6 +98,7 @@ class Package(Base):
     expires_unit: Mapped[ExpiryUnit] = mapped_column(default=ExpiryUnit.MONTHS)
     terms: Mapped[str] = mapped_column(default="")
     is_archived: Mapped[bool] = mapped_column(default=False)
+    is_online: Mapped[bool] = mapped_column(default=False)  # may be bought on the online booking page
     created_at: Mapped[datetime]
     fees: Mapped[list["PackageFee"]] = relationship(lazy="raise", order_by="PackageFee.position", cascade="all, delete-orphan")
 

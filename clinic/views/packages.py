@@ -1,5 +1,7 @@
 """Packages: the list of templates, their form, and selling one."""
 
+from functools import partial
+
 from flask import Blueprint, request, url_for
 
 from clinic.billing import offers, packages
@@ -7,6 +9,7 @@ from clinic.calendar import linking
 from clinic.forms.packages import PackageForm, SellForm, chosen
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
+from clinic.models.billing import Package
 from clinic.people import clients
 from clinic.practice import once
 from clinic.practice.permissions import Permission
@@ -48,7 +51,8 @@ def edit(package_id: int) -> Answer:
     with reading() as session:
         package = packages.package_for(session, package_id)
         shown = PackageForm.shown(package, *packages.valid_for(session, package_id))
-    form = _package_form(PackageForm(request.form) if request.method == "POST" else PackageForm(data=shown))
+    form = PackageForm(request.form) if request.method == "POST" else PackageForm(data=shown)
+    _package_form(form, package)
     if request.method == "POST" and form.validate():
         try:
             with writing() as session:
@@ -57,6 +61,16 @@ def edit(package_id: int) -> Answer:
         except RefusalError as refusal:
             form.refuse(refusal)
     return page("packages/form.html", form=form, then=url_for(".index"), package=package)
+
+
+@bp.post("/packages/<int:package_id>/duplicate")
+@requires(Permission.SELL_PACKAGES)
+def duplicate(package_id: int) -> Answer:
+    """Make a copy of a template and open it."""
+    with writing() as session:
+        made = packages.duplicate(session, actor(), package_id, now())
+    say(f"{made.name} is a package of its own. Change what shall differ.")
+    return leave(url_for(".edit", package_id=made.id))
 
 
 @bp.post("/packages/<int:package_id>/archive")
@@ -92,37 +106,37 @@ def choose() -> Answer:
 @requires(Permission.SELL_PACKAGES)
 def sell(client_id: int) -> Answer:
     """Show what may be sold to a client, or sell it: the invoice is issued, or kept as a draft."""
-    with reading() as session:
-        offer = offers.offer(session, actor(), client_id)
-    form, then, missed = _sell_form(offer), "", None
     attendee_id = request.args.get("attendee", type=chosen)  # sold from this appointment's flyout
+    package_id = request.values.get("package", type=chosen)
+    with reading() as session:
+        offer = offers.offer(session, actor(), client_id, package_id=package_id, attendee_id=attendee_id)
+    form = SellForm(request.form) if request.method == "POST" else SellForm(data=SellForm.shown(offer))
+    form.offer(offer)
+    then = ""
     if request.method == "POST" and form.validate():
         try:
-            with writing() as session:
-                key = once.claim(session, actor(), form.once.data, now())
-                sold = packages.sell(session, actor(), form.sale(client_id), now(), is_draft=form.draft.data)
-                if attendee_id and not form.draft.data:
-                    missed = linking.take_first(session, actor(), sold.id, attendee_id, now())
-                key.location = then = url_for("invoices.show", invoice_id=sold.id)
-            if missed:
-                say(missed)
+            then = _sold(client_id, form, attendee_id)
         except RefusalError as refusal:
             form.refuse(refusal)
-    return page("packages/sell.html", form=form, then=then, offer=offer)
+    here = partial(url_for, ".sell", client_id=client_id, attendee=attendee_id)
+    return page("packages/sell.html", form=form, then=then, offer=offer, here=here)
 
 
-def _package_form(form: PackageForm) -> PackageForm:
+def _sold(client_id: int, form: SellForm, attendee_id: int | None) -> str:
+    missed = None
+    with writing() as session:
+        key = once.claim(session, actor(), form.once.data, now())
+        sold = packages.sell(session, actor(), form.sale(client_id), now(), is_draft=form.draft.data)
+        if attendee_id and not form.draft.data:
+            missed = linking.take_first(session, actor(), sold.id, attendee_id, now())
+        key.location = url_for("invoices.show", invoice_id=sold.id)
+    if missed:
+        say(missed)
+    return key.location
+
+
+def _package_form(form: PackageForm, package: Package | None = None) -> PackageForm:
     with reading() as session:
-        form.offer(offers.fee_choices(session), offers.practitioners(session, actor()), offers.locations(session))
-    return form
-
-
-def _sell_form(offer: offers.Offer) -> SellForm:
-    start = {
-        "package": request.args.get("package", type=chosen), "payer": offer.payer_id, "practitioner": offer.practitioner_id,
-        "location": offer.location_id,
-    }  # fmt: skip
-    form = SellForm(request.form) if request.method == "POST" else SellForm(data=start)
-    form.package.choices, form.payer.choices = offer.packages, offer.payers
-    form.practitioner.choices, form.location.choices, form.mates.choices = offer.practitioners, offer.locations, offer.mates
+        choices = offers.fee_choices(session, package)
+        form.offer(choices, offers.practitioners(session, actor()), offers.locations(session))
     return form

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
@@ -50,6 +50,7 @@ def test_a_packaged_price_is_shared_so_that_the_lines_add_up(session, cast):
     assert invoice.total_cents == 40_000
 
 
+@settings(deadline=None)
 @given(
     price_cents=st.integers(0, 1_000_000), amounts=st.lists(st.tuples(st.integers(0, 50_000), st.integers(1, 7)), min_size=1)
 )
@@ -167,8 +168,72 @@ def test_the_session_ledger_is_history(app, cast):
 def test_the_offer_names_payers_mates_and_prices(session, cast):
     packages.save(session, cast.fay, _template(cast, kind=PackageKind.PACKAGED, price_cents=65_000), NOW)
     offer = offers.offer(session, cast.fay, cast.cleo_id)
-    assert [label for _id, label in offer.packages] == ["Five sessions, $650.00"]
+    assert [(row.name, row.price_cents) for row in offer.packages] == [("Five sessions", 65_000)]
+    assert [(row.words, row.quantity) for row in offer.copy.rows] == [("90834 Therapy, 50 minutes", 5)]  # the only one: chosen
     assert {each for each, _label in offer.payers} == {payer.contact_id for payer in contacts.payers_of(session, cast.cleo_id)}
     assert [name for _id, name in offer.mates] == ["Otto Brandt"]
     assert (offer.practitioner_id, offer.location_id) == (cast.pat_id, cast.harbour_id)
     assert offers.listed(session)[0].contents == "5 × 90834 Therapy, 50 minutes"
+
+
+# What differs in the client's own copy: counts, price, last day; and which field a copy that does not hold is about.
+@pytest.mark.parametrize(
+    ("copy", "field", "units"),
+    [
+        ({"price_cents": 50_000}, None, [12_500] * 2 + [12_500] * 2),
+        ({"price_cents": 10_001}, None, [2_501, 2_500, 2_500, 2_500]),
+        ({"counts": (3, 0), "price_cents": 30_000}, None, [10_000] * 3),
+        ({"counts": (2, 2)}, None, [10_000] * 4),  # the counts as they stand: the price as it stands
+        ({"counts": (3, 1)}, "price", None),
+        ({"counts": (0, 0), "price_cents": 1}, "rows", None),
+        ({"counts": (101, 0), "price_cents": 1}, "rows", None),
+    ],
+)
+def test_a_clients_own_copy_may_differ_before_it_is_issued(session, cast, copy, field, units):
+    session.get(Fee, cast.intake_fee_id).amount_cents = 15_000
+    template = _template(cast, (cast.therapy_fee_id, 2), (cast.intake_fee_id, 2), kind=PackageKind.PACKAGED, price_cents=40_000)
+    own = {key: value for key, value in copy.items() if key != "counts"}
+    if "counts" in copy:
+        own["rows"] = tuple(
+            FeeRow(fee_id, count)
+            for fee_id, count in zip((cast.therapy_fee_id, cast.intake_fee_id), copy["counts"], strict=True)
+        )
+    if field:
+        with pytest.raises(RefusalError) as refused:
+            _sold(session, cast, template=template, **own)
+        assert refused.value.field == field
+        return
+    invoice, _sale_row = _sold(session, cast, template=template, **own)
+    assert [line.unit_cents for line in invoice.lines] == units
+    assert invoice.total_cents == sum(units)
+
+
+def test_an_itemised_copy_of_other_counts_costs_the_sum_and_a_copy_may_never_expire(session, cast):
+    template = _template(cast, expires_after=6)
+    invoice, sale = _sold(session, cast, template=template, rows=(FeeRow(cast.therapy_fee_id, 7),), never_expires=True)
+    assert (len(invoice.lines), invoice.total_cents, sale.expires_date) == (7, 105_000, None)
+    with pytest.raises(RefusalError) as refused:
+        _sold(session, cast, template=template, rows=(FeeRow(cast.intake_fee_id, 1),))
+    assert refused.value.field == "rows"
+
+
+def test_a_duplicate_is_a_template_of_its_own_and_not_sold_online_unasked(session, cast):
+    template = _template(cast, expires_after=3, location_ids=(cast.mill_id,), is_online=True, terms="No refunds")
+    made_id = packages.save(session, cast.fay, template, NOW).id
+    copy_id = packages.duplicate(session, cast.fay, made_id, NOW).id
+    session.expire_all()
+    made, copy = (packages.package_for(session, each) for each in (made_id, copy_id))
+    assert (copy.name, copy.is_online, copy.terms, packages.total_cents(copy)) == (
+        "Copy of Five sessions", False, "No refunds", packages.total_cents(made),
+    )  # fmt: skip
+    assert packages.valid_for(session, copy.id) == packages.valid_for(session, made.id) == (set(), {cast.mill_id})
+    assert made.is_online
+    assert next(row for row in offers.listed(session) if row.id == made.id).valid_for == "Mill Lane"
+    assert offers.offer(session, cast.fay, cast.cleo_id, package_id=made.id).locations == [(cast.mill_id, "Mill Lane")]
+
+
+def test_a_fee_no_longer_offered_stays_in_the_package_that_has_it(session, cast):
+    made = packages.save(session, cast.fay, _template(cast), NOW)
+    session.get(Fee, cast.therapy_fee_id).is_archived = True
+    assert cast.therapy_fee_id not in dict(offers.fee_choices(session))
+    assert cast.therapy_fee_id in dict(offers.fee_choices(session, packages.package_for(session, made.id)))

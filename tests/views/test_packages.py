@@ -85,7 +85,8 @@ def test_new_invoice_and_the_list_lead_to_selling_by_the_clients_name(as_, cast,
 def test_selling_issues_the_invoice_and_leads_to_it(as_, rows, cast, package, headers):
     fay = as_("fay")
     shown = fay.get(f"/packages/sell/{cast.cleo_id}?package=1").text
-    assert "Five sessions, $650.00" in shown
+    for words in ("Sell Five sessions", "90834 Therapy, 50 minutes, $150.00", "Empty: $650.00", "after 6 months"):
+        assert words in shown
     sold = fay.post(f"/packages/sell/{cast.cleo_id}", data=_sale(cast, mates=[cast.otto_id]), headers=headers)
     assert (sold.status_code, sold.headers.get("Location") or sold.headers["HX-Redirect"]) in (
         (303, "/invoices/1"),
@@ -115,6 +116,23 @@ def test_sold_from_an_appointment_that_appointment_takes_the_first_line(as_, row
     with rows() as session:
         dates = select(InvoiceLine.session_date).order_by(InvoiceLine.id)
         assert session.scalars(dates).all() == [None] * 5 + [NOW.date()] + [None] * 4
+
+
+def test_several_packages_are_chosen_from_and_a_copy_is_changed_on_the_way(as_, rows, cast, package):
+    fay = as_("fay")
+    copied = fay.post("/packages/1/duplicate")
+    assert (copied.status_code, copied.headers["Location"]) == (303, "/packages/2/edit")
+    assert f'href="/packages/sell/{cast.cleo_id}?package=2"' in fay.get(f"/packages/sell/{cast.cleo_id}").text
+    four = {"rows-0-fee_id": cast.therapy_fee_id, "rows-0-quantity": "4"}
+    refused = fay.post(f"/packages/sell/{cast.cleo_id}", data=_sale(cast, 2, **four))
+    assert refused.status_code == 422
+    assert "Enter the price for this number of sessions." in refused.text
+    assert 'value="4"' in refused.text
+    sold = fay.post(f"/packages/sell/{cast.cleo_id}", data=_sale(cast, 2, **four, price="500", never="y"))
+    assert sold.status_code == 303
+    with rows() as session:
+        assert session.scalars(select(InvoiceLine.unit_cents)).all() == [12_500] * 4
+        assert session.get(PackageSale, 1).expires_date is None
 
 
 def test_selling_twice_by_a_double_click_sells_once(as_, rows, cast, package):
@@ -150,6 +168,9 @@ def test_a_draft_is_not_booked_until_it_is_issued(as_, rows, cast, package):
         ({"expires": "2020-01-01"}, "The last day cannot be in the past."),
         ({"expires": "2026-02-30"}, "Enter a date that exists"),
         ({"mates": ["77"]}, "not"),
+        ({"rows-0-fee_id": "1", "rows-0-quantity": "-1"}, "Enter a whole number from 0 to 100."),
+        ({"rows-0-fee_id": "424242", "rows-0-quantity": "1"}, "Choose from the fees of this package."),
+        ({"price": "a lot"}, "Enter an amount such as 150"),
         ({"once": "short"}, "This form is out of date"),
     ],
 )
