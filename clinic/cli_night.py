@@ -7,6 +7,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from clinic.billing import periods
 from clinic.billing.charges import WINDOW_HOURS, in_window
 from clinic.billing.stripe_gateway import Gateway, gateway_from
 from clinic.config import Config
@@ -52,7 +53,7 @@ def tick(at: datetime | None) -> None:
 
 
 @click.command("run-job")
-@click.argument("job", type=click.Choice([end_of_day.JOB, autopay.JOB, send_messages.JOB]))
+@click.argument("job", type=click.Choice([end_of_day.JOB, end_of_day.MONTH_JOB, autopay.JOB, send_messages.JOB]))
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="A day of the practice's own; messages need none.")
 @AT
 @with_appcontext
@@ -65,11 +66,11 @@ def run_job(job: str, day: datetime | None, at: datetime | None) -> None:
     if day is None:
         raise click.UsageError("Say for which day: --date YYYY-MM-DD.")
     _refuse_untimely(job, day.date(), now())
-    report = (
-        end_of_day.run(day.date(), now, repeats=True)
-        if job == end_of_day.JOB
-        else autopay.run(_gateway(), day.date(), now, repeats=True)
-    )
+    if job == autopay.JOB:
+        report = autopay.run(_gateway(), day.date(), now, repeats=True)
+    else:
+        ended = end_of_day.run if job == end_of_day.JOB else end_of_day.run_month
+        report = ended(day.date(), now, repeats=True)
     click.echo(f"{job} of {day:%Y-%m-%d}: {_counted(report)}")
 
 
@@ -94,7 +95,9 @@ def _refuse_untimely(job: str, day: date, now: datetime) -> None:
         zone = settings.practice(session).timezone
     there = clock.local(now, zone)
     clock_words = f"It is {there:%Y-%m-%d %H:%M} in {zone}."
-    if job == end_of_day.JOB and day >= there.date():
+    if job == end_of_day.MONTH_JOB and day != periods.month_end(day):
+        raise click.ClickException(f"{day} is not the last day of a month: that of its month is {periods.month_end(day)}.")
+    if job in (end_of_day.JOB, end_of_day.MONTH_JOB) and day >= there.date():
         raise click.ClickException(f"{day} has not ended: it ends at 00:00 of the day after. {clock_words}")
     if job == autopay.JOB and not in_window(now, zone, day):
         raise click.ClickException(

@@ -240,6 +240,7 @@ def busy_night(session: Session, cast: Cast) -> None:
 NIGHT = [
     Row("tonight", "fay", "/invoices/tonight", queries=12, kilobytes=4, stage=busy_night),
     Row("last night", "fay", "/invoices/last-night", queries=9, kilobytes=3),
+    Row("how a payer is invoiced", "fay", lambda cast: f"/contacts/{cast.pellworth_id}/invoicing", queries=5, kilobytes=3),
     Row("enrolling in AutoPay", "fay", lambda cast: f"/clients/{cast.cleo_id}/payers/{cast.cleo_payer_id}/autopay/",
         queries=12, kilobytes=3),
 ]  # fmt: skip

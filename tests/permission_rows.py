@@ -160,6 +160,10 @@ CONTACTS = [
     Row("contacts.default_payer", "GET", lambda cast: f"/clients/{cast.cleo_id}/payer", DAILY_WORK),
     Row("contacts.default_payer", "POST", lambda cast: f"/clients/{cast.cleo_id}/payer", DAILY_WORK),
 ]
+PAYER_INVOICING = [
+    Row("payer_invoicing.edit", method, lambda cast: f"/contacts/{cast.pellworth_id}/invoicing", STAFF)
+    for method in ("GET", "POST")
+]
 GROUPS = [
     Row("groups.index", "GET", "/groups", STAFF),
     Row("groups.matches", "GET", "/groups/matches?find=cleo", DAILY_WORK),
@@ -289,7 +293,7 @@ TYPES = [
 ]
 
 ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *CALENDAR, *HEALTH, *SETUP, *FEES, *PLACES, *PRACTITIONERS, *SETTINGS, *USERS]
-ROWS += [*CLIENTS, *CONTACTS, *GROUPS]
+ROWS += [*CLIENTS, *CONTACTS, *PAYER_INVOICING, *GROUPS]
 ROWS += [*CLIENT_PACKAGES, *PACKAGE_LINES, *PLACE_PACKAGES, *PACKAGES]
 ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
 ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *SERIES, *PLACE_BILLING, *HOURS, *TYPES]

@@ -1,4 +1,4 @@
-"""Daily invoices: what the end of a practice-local date bills, to whom, and what it leaves for a person."""
+"""Daily and monthly invoices: what the end of a date or month bills, to whom, and what it leaves for a person."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from clinic.billing import invoices, uninvoiced, work
+from clinic.billing import invoices, periods, uninvoiced, work
+from clinic.billing.periods import LOOK_BACK, Period
 from clinic.kernel import clock, failpoints, money
 from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, InvoiceSource, Share
 from clinic.models.calendar import Attendee, Item
@@ -17,8 +18,7 @@ from clinic.models.practice import InvoiceCreation, JobFailure, JobRun, JobStatu
 from clinic.practice import settings
 from clinic.practice.permissions import CLOCK
 
-JOB = "end-of-day"
-LOOK_BACK = timedelta(days=7)
+JOB = periods.DAY_JOB
 PAYER = "payer"  # what a failure of this job is about
 
 DRAFTED = failpoints.declare("invoice-drafted", "a daily invoice has its lines and no number yet, its transaction open")
@@ -28,7 +28,7 @@ KEPT = failpoints.declare("invoice-kept", "a daily invoice is issued and kept, t
 
 @dataclass(frozen=True)
 class Work:
-    """Be one share that a date's run bills, as plain values."""
+    """Be one share that a run bills, as plain values."""
 
     share_id: int
     client_id: int
@@ -40,18 +40,24 @@ class Work:
 
 @dataclass(frozen=True)
 class Planned:
-    """Be one invoice a date's run will make: for a payer, and a client unless the payer wants one invoice for all."""
+    """Be one invoice a run will make: for a payer, and a client unless the payer wants one invoice for all."""
 
-    day: date  # the ended date whose run this is
+    day: date  # the ended date, or the month's last one, whose run this is
     payer_id: int
     payer_name: str
     client_id: int | None
     works: tuple[Work, ...]
+    source: InvoiceSource = InvoiceSource.DAILY
 
     @property
     def total_cents(self) -> int:
         """Return what the invoice will come to, tax included."""
         return sum(each.total_cents for each in self.works)
+
+    @property
+    def creation(self) -> InvoiceCreation:
+        """Return which run makes it."""
+        return InvoiceCreation.MONTHLY if self.source is InvoiceSource.MONTHLY else InvoiceCreation.DAILY
 
     @property
     def client_names(self) -> str:
@@ -75,6 +81,10 @@ class Survey:
     planned: tuple[Planned, ...] = ()
     held: tuple[Held, ...] = ()
 
+    def joined(self, other: "Survey") -> "Survey":
+        """Return both together."""
+        return Survey(self.planned + other.planned, self.held + other.held)
+
 
 def plan(session: Session, day: date) -> tuple[Planned, ...]:
     """Say which invoices the end of that practice-local date makes."""
@@ -90,17 +100,29 @@ def survey(session: Session, day: date) -> Survey:
     practice = settings.practice(session)
     if practice.invoice_creation is not InvoiceCreation.DAILY or practice.daily_from_date is None:
         return Survey()
-    first = day - LOOK_BACK
-    since = max(practice.daily_from_date, first)
+    since = max(practice.daily_from_date, day - LOOK_BACK)
     if _chosen_date(practice) > practice.daily_from_date:
         since = practice.daily_from_date
-    chosen = uninvoiced.billable(practice).where(
-        Item.starts_at < clock.day_start(day + timedelta(days=1), practice.timezone),
+    return _surveyed(session, practice, periods.daily(day), since)
+
+
+def survey_month(session: Session, last: date) -> Survey:
+    """Look likewise at what the month that ends with that day will bill to who is invoiced monthly."""
+    practice = settings.practice(session)
+    period = periods.monthly(last)
+    return _surveyed(session, practice, period, period.first - LOOK_BACK)
+
+
+def _surveyed(session: Session, practice: Practice, period: Period, since: date) -> Survey:
+    chosen = uninvoiced.billable(practice, period.creation).where(
+        Item.starts_at < clock.day_start(period.last + timedelta(days=1), practice.timezone),
         or_(Item.starts_at >= clock.day_start(since, practice.timezone), Share.bill_again_at.is_not(None)),
     )
     found = _load(session, chosen)
-    seen, failed = _seen(session, first)
-    due = [(share, payer) for share, payer in found if _is_due(share, practice, day, seen, failed)]
+    if not found:
+        return Survey()
+    seen, failed = _seen(session, period)
+    due = [(share, payer) for share, payer in found if _is_due(share, payer, practice, period, seen, failed)]
     shares = [share for share, _ in due]
     typed = typed_lines(session, shares, practice)
     kept, held = _without_typed(shares, typed, practice)
@@ -108,7 +130,7 @@ def survey(session: Session, day: date) -> Survey:
     works = {share.id: _work(share, practice, cents[share.id]) for share in shares}
     billed = {share.id for share in kept if _bills(share, practice, cents[share.id])}
     return Survey(
-        planned=tuple(_grouped([(works[share.id], payer) for share, payer in due if share.id in billed], day)),
+        planned=tuple(_grouped([(works[share.id], payer) for share, payer in due if share.id in billed], period)),
         held=tuple(Held(works[share.id], line.id, line.invoice.number) for share, line in held),
     )
 
@@ -116,14 +138,15 @@ def survey(session: Session, day: date) -> Survey:
 def bill(session: Session, planned: Planned, now: datetime) -> Invoice | None:
     """Make and issue one planned invoice of what is still uninvoiced of it; None: nothing is. Safe to repeat.
 
-    Must run inside `writing()`. The invoice is dated the day whose work it bills, caught up or not (rulebook 4.8).
+    Must run inside `writing()`. The invoice is dated the day whose work it bills or the month's last, caught up or not
+    (rulebook 4.8).
     """
     practice = settings.practice(session)
     wanted = {each.share_id for each in planned.works[: invoices.LINES_MAX]}
     # All the clients' work of those days is looked at: a typed line holds back one session of it, not each.
     first, last = (pick(each.session_date for each in planned.works) for pick in (min, max))
     starts_at, ends_at = clock.day_span(first, practice.timezone, days=(last - first).days + 1)
-    beside = uninvoiced.billable(practice).where(
+    beside = uninvoiced.billable(practice, planned.creation).where(
         Attendee.client_id.in_({each.client_id for each in planned.works}),
         Item.starts_at >= starts_at,
         Item.starts_at < ends_at,
@@ -141,7 +164,7 @@ def bill(session: Session, planned: Planned, now: datetime) -> Invoice | None:
         payer_id=planned.payer_id,
         client_id=planned.client_id,
         now=now,
-        source=InvoiceSource.DAILY,
+        source=planned.source,
         practitioner_id=first_item.practitioner_id,
         location_id=first_item.location_id,
     )
@@ -194,18 +217,30 @@ def _load(session: Session, chosen: Select[Share]) -> list[tuple[Share, Contact]
     return [(share, payer) for share, payer in found]
 
 
-def _is_due(share: Share, practice: Practice, day: date, seen: set[date], failed: set[int]) -> bool:
-    session_date, from_date = _day(share, practice), practice.daily_from_date
+def _is_due(share: Share, payer: Contact, practice: Practice, period: Period, seen: set[date], failed: set[int]) -> bool:
+    session_date, from_date = _day(share, practice), billed_from(payer, practice)
     if share.bill_again_at is not None:
         return True
     if from_date is None or session_date < from_date:
         return False
-    if session_date == day or session_date < _chosen_date(practice):
+    if session_date >= period.first:
         return True
-    if session_date < day - LOOK_BACK:
+    if period.creation is InvoiceCreation.DAILY and session_date < _chosen_date(practice):
+        return True
+    if session_date < period.first - LOOK_BACK:
         return False
     changed_on = clock.local_date(share.attendee.billing_changed_at, practice.timezone)
-    return session_date not in seen or share.payer_id in failed or changed_on > session_date
+    first_run = period.of(session_date)
+    return first_run not in seen or share.payer_id in failed or changed_on > first_run
+
+
+def billed_from(payer: Contact, practice: Practice) -> date | None:
+    """Return the first date whose work is billed to a payer by itself; None: nothing is."""
+    if payer.invoice_creation is InvoiceCreation.MONTHLY:
+        return payer.monthly_from_date
+    if payer.invoice_creation is InvoiceCreation.MANUALLY:
+        return None
+    return practice.monthly_from_date if practice.invoice_creation is InvoiceCreation.MONTHLY else practice.daily_from_date
 
 
 def _without_typed(
@@ -240,13 +275,13 @@ def _work(share: Share, practice: Practice, cents: int) -> Work:
     )
 
 
-def _grouped(works: list[tuple[Work, Contact]], day: date) -> list[Planned]:
+def _grouped(works: list[tuple[Work, Contact]], period: Period) -> list[Planned]:
     groups: dict[tuple[int, int | None], list[Work]] = {}
     payers = {payer.id: payer for _, payer in works}
     for each, payer in works:
         groups.setdefault((payer.id, None if payer.one_invoice_for_all else each.client_id), []).append(each)
     return [
-        Planned(day, payer_id, payers[payer_id].name, client_id, part)
+        Planned(period.last, payer_id, payers[payer_id].name, client_id, part, period.source)
         for (payer_id, client_id), together in sorted(groups.items(), key=lambda group: payers[group[0][0]].sort_name)
         for part in _parts(together)
     ]
@@ -256,12 +291,12 @@ def _parts(works: list[Work]) -> Iterable[tuple[Work, ...]]:
     return (tuple(works[at : at + invoices.LINES_MAX]) for at in range(0, len(works), invoices.LINES_MAX))
 
 
-def _seen(session: Session, first: date) -> tuple[set[date], set[int]]:
-    """Return the dates whose run is done since then, and the payers whom such a run left behind."""
+def _seen(session: Session, period: Period) -> tuple[set[date], set[int]]:
+    """Return the dates whose run is done, of those looked back on, and the payers whom such a run left behind."""
     found = session.execute(
         select(JobRun.local_date, JobRun.status, JobFailure.subject_id)
         .outerjoin(JobFailure, and_(JobFailure.run_id == JobRun.id, JobFailure.subject_type == PAYER))
-        .where(JobRun.job == JOB, JobRun.local_date >= first)
+        .where(JobRun.job == period.job, JobRun.local_date >= period.first - LOOK_BACK)
     ).all()
     seen = {day for day, status, _ in found if status is JobStatus.DONE}
     return seen, {payer_id for _, _, payer_id in found if payer_id is not None}

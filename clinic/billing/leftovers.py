@@ -1,16 +1,16 @@
-"""What the nights leave for a person: work let go, work that may be billed by hand already, unconfirmed sessions."""
+"""What the nights leave for a person: work let go or too old, work billed by hand already, drafts, unconfirmed sessions."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from clinic.billing import charges, work
+from clinic.billing import charges, daily, periods, uninvoiced, work
 from clinic.billing.daily import Survey
 from clinic.kernel import clock
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
-from clinic.models.billing import InvoiceLine, InvoiceSource, Share
+from clinic.models.billing import Invoice, InvoiceLine, InvoiceSource, Share
 from clinic.models.calendar import Attendee, Item, Status
 from clinic.models.money import ChargeAttempt
 from clinic.models.people import Contact
@@ -20,6 +20,9 @@ from clinic.practice.permissions import Actor
 
 LEFT_MAX = 100
 UNCONFIRMED_DAYS = timedelta(days=60)
+DRAFT_AGE = timedelta(days=1)
+RELEASED = "It was on an invoice or a package and was let go."
+OLDER = "It is on no invoice, and older than what a run looks back on."
 
 
 @dataclass(frozen=True)
@@ -34,22 +37,27 @@ class Left:
     line_id: int | None = None
     attempt_id: int | None = None
     client_id: int | None = None
+    invoice_id: int | None = None
+
+    @property
+    def is_released(self) -> bool:
+        """Say whether it was on an invoice or package before."""
+        return self.words == RELEASED
 
 
-def all_of(session: Session, survey: Survey, now: datetime) -> list[Left]:
-    """List what is left for a person, oldest first within its kind."""
+def all_of(session: Session, survey: Survey, day: date, now: datetime) -> list[Left]:
+    """List what is left for a person, oldest first within its kind. `day` is the date that the coming run bills."""
     practice = settings.practice(session)
-    left = _unanswered(session, now)
-    if practice.invoice_creation is InvoiceCreation.DAILY:
-        left += _released(session, practice)
-        left += [
-            Left(
-                held.work.client_name, held.work.session_date, held.work.total_cents,
-                f"A line typed by hand on {_called(held.invoice_number)} has the same client, date and fee.",
-                share_id=held.work.share_id, line_id=held.line_id,
-            )
-            for held in survey.held
-        ]  # fmt: skip
+    left = _unanswered(session, now) + _drafts(session, now) + _waiting(session, practice, day)
+    left += [
+        Left(
+            held.work.client_name, held.work.session_date, held.work.total_cents,
+            f"A line typed by hand on {_called(held.invoice_number)} has the same client, date and fee.",
+            share_id=held.work.share_id, line_id=held.line_id,
+        )
+        for held in survey.held
+    ]  # fmt: skip
+    if practice.invoice_creation is not InvoiceCreation.MANUALLY:
         left += _unconfirmed(session, practice, now)
     return left
 
@@ -112,26 +120,80 @@ def _called(number: str | None) -> str:
     return f"invoice {number}" if number else "a draft"
 
 
-def _released(session: Session, practice: Practice) -> list[Left]:
+def _waiting(session: Session, practice: Practice, day: date) -> list[Left]:
+    """List work that was let go, and work too old for the coming runs; in one query."""
     live = select(InvoiceLine.id).where(InvoiceLine.share_id == Share.id, InvoiceLine.released_at.is_(None))
-    found = session.scalars(
-        select(Share)
+    is_released: ColumnElement[bool] = Share.released_at.is_not(None)
+    if practice.invoice_creation is InvoiceCreation.MANUALLY:
+        is_released &= Contact.invoice_creation == InvoiceCreation.MONTHLY
+    found = session.execute(
+        select(Share, Contact)
         .join(Share.attendee)
         .join(Attendee.item)
+        .join(Contact, Contact.id == Share.payer_id)
+        .outerjoin(Item.type)
         .where(
-            Share.released_at.is_not(None), Share.bill_again_at.is_(None), ~live.exists(), Item.deleted_at.is_(None),
-            Attendee.is_billed, ~Attendee.do_not_invoice, Attendee.status.not_in(work.NEVER_BILLED),
+            or_(is_released, _is_older(practice, day)), Share.bill_again_at.is_(None), ~live.exists(),
+            Item.deleted_at.is_(None), Attendee.is_billed, ~Attendee.do_not_invoice,
+            Attendee.status.not_in(work.NEVER_BILLED),
         )
         .options(joinedload(Share.attendee).options(joinedload(Attendee.client), joinedload(Attendee.item)))
         .order_by(Item.starts_at, Share.id)
         .limit(LEFT_MAX)
-    )  # fmt: skip
-    return [
-        Left(
-            share.attendee.client.name, clock.local_date(share.attendee.item.starts_at, practice.timezone),
-            share.amount_cents, "It was on an invoice or a package and was let go.", share_id=share.id,
+    ).all()  # fmt: skip
+    cents = work.shares_cents(session, [share for share, _ in found], practice)
+    left = []
+    for share, payer in found:
+        on, since = clock.local_date(share.attendee.item.starts_at, practice.timezone), daily.billed_from(payer, practice)
+        is_old = since is not None and on >= since and (cents[share.id] > 0 or practice.bills_zero_fees)
+        if share.released_at is not None or is_old:
+            words = RELEASED if share.released_at is not None else OLDER
+            left.append(Left(share.attendee.client.name, on, cents[share.id], words, share_id=share.id))
+    return left
+
+
+def _is_older(practice: Practice, day: date) -> ColumnElement[bool]:
+    """Say which work no coming run bills by itself: older than what it looks back on, of payers who are billed by runs."""
+    edges = {InvoiceCreation.DAILY: day, InvoiceCreation.MONTHLY: day.replace(day=1)}
+    older = []
+    for creation, from_date in (
+        (practice.invoice_creation, practice.daily_from_date or practice.monthly_from_date),
+        (InvoiceCreation.MONTHLY, None),
+    ):
+        edge = edges.get(creation)
+        if edge is None:
+            continue
+        of_payer = InvoiceCreation.AS_PRACTICE if from_date is not None else creation
+        is_theirs = [Contact.invoice_creation == of_payer, uninvoiced.is_automatic(),
+                     Item.starts_at < clock.day_start(edge - periods.LOOK_BACK, practice.timezone)]  # fmt: skip
+        if from_date is not None:
+            is_theirs.append(Item.starts_at >= clock.day_start(from_date, practice.timezone))
+        else:
+            # A day's slack for the zone: the exact day is looked at row by row.
+            is_theirs.append(Contact.monthly_from_date <= func.date(Item.starts_at))
+        if not practice.past_booked_is_attended:
+            is_theirs.append(Attendee.status != Status.BOOKED)
+        older.append(and_(*is_theirs))
+    return or_(*older)
+
+
+def _drafts(session: Session, now: datetime) -> list[Left]:
+    """List drafts over a day old that hold sessions: no run bills those, and nobody has issued them."""
+    found = session.execute(
+        select(Invoice, Contact.name)
+        .join(Contact, Contact.id == Invoice.payer_id)
+        .where(
+            Invoice.issued_at.is_(None), Invoice.created_at <= now - DRAFT_AGE,
+            select(InvoiceLine.id).where(InvoiceLine.invoice_id == Invoice.id, InvoiceLine.share_id.is_not(None)).exists(),
         )
-        for share in found
+        .order_by(Invoice.id)
+        .limit(LEFT_MAX)
+    )  # fmt: skip
+    zone = settings.practice(session).timezone
+    return [
+        Left(name, clock.local_date(draft.created_at, zone), draft.total_cents,
+             "A draft that holds sessions: they are billed only when someone issues it.", invoice_id=draft.id)
+        for draft, name in found
     ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from clinic.billing import autopay, daily, leftovers
+from clinic.billing import autopay, daily, leftovers, periods
 from clinic.billing.autopay import OWES_NOTHING, TRIED, Outlook
 from clinic.billing.charges import WINDOW_HOURS
 from clinic.billing.daily import Planned
@@ -20,6 +20,7 @@ from clinic.practice import settings
 
 AUTOPAY_JOB = "autopay"
 SHOWN_MAX = 300
+NIGHTLY = (InvoiceSource.DAILY, InvoiceSource.MONTHLY)
 STILL = timedelta(minutes=10)  # without a tick for so long, the clock has stopped
 STATUS_WORDS = {
     ChargeStatus.SUCCEEDED: "Charged",
@@ -36,7 +37,8 @@ class Tonight:
 
     day: date
     night: date
-    is_daily: bool
+    creation: InvoiceCreation
+    month_end: date  # the month whose run comes next ends with it
     restored_at: datetime | None
     planned: tuple[Planned, ...]
     charged: tuple[Outlook, ...]
@@ -155,22 +157,26 @@ def tonight(session: Session, now: datetime) -> Tonight:
     """Say what the coming night will do, in a fixed number of queries."""
     practice = settings.practice(session)
     night = autopay.coming_night(now, practice.timezone)
-    survey = daily.survey(session, night - timedelta(days=1))
+    day = night - timedelta(days=1)
+    survey = daily.survey(session, day)
+    if periods.month_end(day) == day:
+        survey = survey.joined(daily.survey_month(session, day))
     expected: dict[int, int] = {}
     for each in survey.planned:
         expected[each.payer_id] = expected.get(each.payer_id, 0) + each.total_cents
     outlooks = autopay.outlook(session, night, expected_cents=expected)
     return Tonight(
-        day=night - timedelta(days=1),
+        day=day,
         night=night,
-        is_daily=practice.invoice_creation is InvoiceCreation.DAILY,
+        creation=practice.invoice_creation,
+        month_end=periods.month_end(day),
         restored_at=practice.restored_at,
         planned=survey.planned,
         charged=tuple(each for each in outlooks if each.is_charged),
         held=tuple(each for each in outlooks if each.is_held),
         skipped=tuple(each for each in outlooks if each.skipped_for not in ("", OWES_NOTHING, TRIED) and not each.is_held),
         owing_nothing_count=sum(each.skipped_for == OWES_NOTHING for each in outlooks),
-        left=tuple(leftovers.all_of(session, survey, now)),
+        left=tuple(leftovers.all_of(session, survey, day, now)),
     )
 
 
@@ -184,7 +190,7 @@ def last_night(session: Session, now: datetime, night: date | None = None) -> La
         run.job: run
         for run in session.scalars(
             select(JobRun).where(
-                ((JobRun.job == daily.JOB) & (JobRun.local_date == day))
+                (JobRun.job.in_((periods.DAY_JOB, periods.MONTH_JOB)) & (JobRun.local_date == day))
                 | ((JobRun.job == AUTOPAY_JOB) & (JobRun.local_date == night))
             )
         )
@@ -214,8 +220,8 @@ def alarm(session: Session, now: datetime) -> Alarm | None:
             exists().where(AutoPayEnrolment.ended_at.is_(None)),
         )
     ).one()
-    is_daily = practice.invoice_creation is InvoiceCreation.DAILY
-    if not (is_daily or has_payers) or practice.created_at > clock.day_start(today, practice.timezone):
+    is_automatic = practice.invoice_creation in (InvoiceCreation.DAILY, InvoiceCreation.MONTHLY)
+    if not (is_automatic or has_payers) or practice.created_at > clock.day_start(today, practice.timezone):
         return None
     is_still = ticked_at is None or now - ticked_at > STILL
     if not is_invoiced and is_still:
@@ -245,7 +251,7 @@ def _made(session: Session, practice: Practice, night: date) -> tuple[Made, ...]
         select(Invoice, Contact.name, Client)
         .join(Contact, Contact.id == Invoice.payer_id)
         .outerjoin(Client, Client.id == Invoice.client_id)
-        .where(Invoice.source == InvoiceSource.DAILY, Invoice.issued_at >= starts_at, Invoice.issued_at < ends_at)
+        .where(Invoice.source.in_(NIGHTLY), Invoice.issued_at >= starts_at, Invoice.issued_at < ends_at)
         .order_by(Invoice.serial)
         .limit(SHOWN_MAX)
     )

@@ -51,8 +51,13 @@ def summary(session: Session, now: datetime) -> Uninvoiced:
     )
 
 
-def billable(practice: Practice) -> Select[Share]:
-    """Return the query for shares that an automatic invoice may bill: on no live line, and not to be left for a person."""
+def billable(practice: Practice, creation: InvoiceCreation = InvoiceCreation.DAILY) -> Select[Share]:
+    """Return the query for shares that an automatic invoice may bill: on no live line, and not to be left for a person.
+
+    `creation` says whose: of payers invoiced daily (all who do as the practice does, while nothing is chosen yet) or monthly.
+    """
+    follows = creation is InvoiceCreation.DAILY or practice.invoice_creation is InvoiceCreation.MONTHLY
+    theirs = (creation, InvoiceCreation.AS_PRACTICE) if follows else (creation,)
     chosen = (
         select(Share)
         .join(Share.attendee)
@@ -67,15 +72,15 @@ def billable(practice: Practice) -> Select[Share]:
             ~Attendee.do_not_invoice,
             Attendee.status.not_in(work.NEVER_BILLED),
             or_(Share.released_at.is_(None), Share.bill_again_at.is_not(None)),
-            Contact.invoice_creation.in_((InvoiceCreation.AS_PRACTICE, InvoiceCreation.DAILY)),
-            case((Item.kind == ItemKind.ACTIVITY, _bills_itself()), else_=True),
+            Contact.invoice_creation.in_(theirs),
+            is_automatic(),
         )
     )
     return chosen if practice.past_booked_is_attended else chosen.where(Attendee.status != Status.BOOKED)
 
 
-def _bills_itself() -> ColumnElement[bool]:
-    # An Activity only by its type's switch, and only to organisations and referrers (rulebook 2.5).
+def is_automatic() -> ColumnElement[bool]:
+    """Say what bills itself: of Activities only by their type's switch, to organisations and referrers (rulebook 2.5)."""
     refers = (
         select(ClientContact.contact_id)
         .where(
@@ -85,4 +90,5 @@ def _bills_itself() -> ColumnElement[bool]:
         )
         .exists()
     )
-    return and_(AppointmentType.is_auto_invoiced, or_(Contact.kind == ContactKind.ORGANISATION, refers))
+    may = and_(AppointmentType.is_auto_invoiced, or_(Contact.kind == ContactKind.ORGANISATION, refers))
+    return case((Item.kind == ItemKind.ACTIVITY, may), else_=True)

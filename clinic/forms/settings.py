@@ -12,12 +12,14 @@ from clinic.forms.base import HouseForm, PercentField, WholeField, line, text_ar
 from clinic.kernel import locales, money
 from clinic.models.money import Method
 from clinic.models.practice import InvoiceCreation, Practice
+from clinic.practice import invoice_creation
 from clinic.practice.details import Details, MissedRules
 
 REGIONS = {
     "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
 }  # fmt: skip
 ADDRESS_CHARS_MAX = 500
+WINDOWS = (24, 48, 72)
 EMAIL_KW = {"type": "email", "autocomplete": "email"}
 
 
@@ -66,10 +68,16 @@ class DetailsForm(HouseForm):
 class MissedForm(HouseForm):
     """Ask what missed and cancelled sessions bill."""
 
-    cancellation_window_hours = WholeField("Cancelled late within, hours", least=0, most=336)
+    cancellation_window_hours = RadioField("Cancelled late within", coerce=int)
     late_cancel_bp = PercentField("Late cancelled bills, percent of the fee", render_kw={"inputmode": "decimal"})
     no_show_bp = PercentField("No show bills, percent of the fee", render_kw={"inputmode": "decimal"})
     past_booked_is_attended = BooleanField("A past session that nobody marked counts as attended")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A window that was set before, whatever it is, can be kept.
+        hours = sorted({*WINDOWS, *([kwargs["obj"].cancellation_window_hours] if "obj" in kwargs else [])})
+        self.cancellation_window_hours.choices = [SelectChoice(each, f"{each} hours") for each in hours]
 
     def rules(self) -> MissedRules:
         """Return what was asked."""
@@ -86,7 +94,7 @@ class DocumentsForm(HouseForm):
 
     invoice_creation = RadioField(
         "Invoice Creation",
-        choices=[SelectChoice(InvoiceCreation.DAILY.value, "Daily"), SelectChoice(InvoiceCreation.MANUALLY.value, "Manually")],
+        choices=[SelectChoice(creation.value, creation.value.capitalize()) for creation in invoice_creation.OFFERED],
     )
     old_work = RadioField(
         "Bill",

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from clinic.billing import periods
 from clinic.billing.charges import WINDOW_HOURS
 from clinic.billing.stripe_gateway import Gateway
 from clinic.jobs import autopay, end_of_day, runs, send_messages
@@ -25,9 +26,10 @@ HEARTBEAT_ID = 1
 
 @dataclass(frozen=True)
 class Due:
-    """Say what is to be done: ended dates to invoice, the night to charge, and windows that went by."""
+    """Say what is to be done: ended dates and the ended month to invoice, the night to charge, and windows that went by."""
 
     days: tuple[date, ...] = ()
+    month: date | None = None  # its last day
     night: date | None = None
     missed: tuple[date, ...] = ()
 
@@ -43,6 +45,9 @@ def tick(gateway: Gateway | None, now: Clock, mailer: Mailer | None = None) -> l
         return []  # no practice yet
     for day in asked.days:
         said += _say(f"End of {day.isoformat()}", end_of_day.run(day, now), "invoices made")
+    if asked.month is not None:
+        report = end_of_day.run_month(asked.month, now)
+        said += _say(f"End of the month {asked.month.isoformat()}", report, "invoices made")
     looked = autopay.resolve(gateway, now)
     if looked:
         said.append(f"{looked} charges without an answer looked into.")
@@ -62,7 +67,8 @@ def due(session: Session, now: datetime) -> Due:
     practice = settings.practice(session)
     there = clock.local(now, practice.timezone)
     today = there.date()
-    first = max(today - CATCH_UP, clock.local_date(practice.created_at, practice.timezone))
+    founded = clock.local_date(practice.created_at, practice.timezone)
+    first = max(today - CATCH_UP, founded)
     found = session.execute(
         select(JobRun.job, JobRun.local_date, JobRun.status).where(JobRun.local_date >= first - timedelta(days=1))
     ).all()
@@ -70,12 +76,15 @@ def due(session: Session, now: datetime) -> Due:
     days = [first + timedelta(days=at) for at in range((today - first).days)]
     is_open = there.hour < WINDOW_HOURS
     gone = [day for day in [*days, today] if not (day == today and is_open)]
+    month = periods.month_ended_before(today)
+    month_run = runs.run_of(session, end_of_day.MONTH_JOB, month)
     has_run_before = session.scalar(select(JobRun.id).limit(1)) is not None
     first_enrolled_at = session.scalar(
         select(func.min(AutoPayEnrolment.enrolled_at)).where(AutoPayEnrolment.ended_at.is_(None))
     )
     return Due(
         days=tuple(day for day in days if status.get((end_of_day.JOB, day)) is not JobStatus.DONE),
+        month=None if month < founded or (month_run is not None and month_run.status is JobStatus.DONE) else month,
         night=today if is_open and status.get((autopay.JOB, today)) in (None, JobStatus.RUNNING) else None,
         missed=tuple(
             day
@@ -100,14 +109,13 @@ def beat(now: Clock) -> None:
 
 
 def _is_invoiced(night: date) -> bool:
-    # A card is charged for what the day before came to, so that day's invoices come first.
+    # A card is charged for what the day or month before came to, so those invoices come first.
     with reading() as session:
         practice = settings.practice(session)
-        before = night - timedelta(days=1)
-        if before < clock.local_date(practice.created_at, practice.timezone):
-            return True
-        run = runs.run_of(session, end_of_day.JOB, before)
-        return run is not None and run.status is JobStatus.DONE
+        founded = clock.local_date(practice.created_at, practice.timezone)
+        before = [(end_of_day.JOB, night - timedelta(days=1)), (end_of_day.MONTH_JOB, periods.month_ended_before(night))]
+        due = [runs.run_of(session, job, day) for job, day in before if day >= founded]
+        return all(run is not None and run.status is JobStatus.DONE for run in due)
 
 
 def _leave_missed(night: date, now: Clock) -> list[str]:

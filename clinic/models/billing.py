@@ -165,6 +165,8 @@ class Invoice(Base):
     practitioner_id: Mapped[int | None] = mapped_column(ForeignKey("practitioners.id"))
     location_id: Mapped[int | None] = mapped_column(ForeignKey("locations.id"))
     credited_invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoices.id"), index=True)
+    # The invoice whose place a draft takes (Correct): what was paid on it is put on this one at issue.
+    corrects_invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoices.id"), index=True)
     reference: Mapped[str] = mapped_column(default="")
     note: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime]
@@ -216,6 +218,7 @@ class InvoiceLine(Base):
     total_cents: Mapped[int]
     share_id: Mapped[int | None] = mapped_column(ForeignKey("shares.id"))
     released_at: Mapped[datetime | None]  # set when the line is credited
+    credits_line_id: Mapped[int | None] = mapped_column(ForeignKey("invoice_lines.id"), index=True)  # of a credit note
     invoice: Mapped[Invoice] = relationship(lazy="raise", back_populates="lines")
     share: Mapped[Share | None] = relationship(lazy="raise")
 

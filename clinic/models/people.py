@@ -56,6 +56,8 @@ class Contact(Base):
     phone: Mapped[str] = mapped_column(default="")
     address: Mapped[str] = mapped_column(default="")
     invoice_creation: Mapped[InvoiceCreation] = mapped_column(default=InvoiceCreation.AS_PRACTICE)
+    # The first local date whose work the monthly run may bill to this contact; None unless it chose Monthly for itself.
+    monthly_from_date: Mapped[date | None]
     one_invoice_for_all: Mapped[bool] = mapped_column(default=False)
     stripe_customer: Mapped[str | None] = mapped_column(unique=True)
     is_archived: Mapped[bool] = mapped_column(default=False)
@@ -78,6 +80,8 @@ class Client(Base):
     default_payer_id: Mapped[int] = mapped_column(ForeignKey("contacts.id"), index=True)
     # Who mainly sees this client: a practitioner without the others' right sees own clients only.
     practitioner_id: Mapped[int | None] = mapped_column(ForeignKey("practitioners.id"), index=True)
+    # What is taken off the fee of every session put on an invoice.
+    discount_bp: Mapped[int] = mapped_column(default=0, server_default="0")
     notes: Mapped[str] = mapped_column(default="")
     is_archived: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]

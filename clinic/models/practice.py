@@ -65,6 +65,8 @@ class Practice(Base):
     daily_from_date: Mapped[date | None]
     # When Daily was chosen: older work since `daily_from_date` was taken along on purpose.
     daily_chosen_at: Mapped[datetime | None]
+    # The first local date whose work the monthly run may bill; None while Invoice Creation is not Monthly.
+    monthly_from_date: Mapped[date | None]
     due_days: Mapped[int] = mapped_column(default=14)
     overdue_after_days: Mapped[int] = mapped_column(default=0)
     document_footer: Mapped[str] = mapped_column(default="")

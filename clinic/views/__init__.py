@@ -35,6 +35,7 @@ BLUEPRINTS = (
     "outcomes",
     "package_lines",
     "packages",
+    "payer_invoicing",
     "payments",
     "place_billing",
     "place_packages",

@@ -54,8 +54,10 @@ def show(contact_id: int) -> Answer:
         paid = contacts.pays_for(session, actor(), contact_id, number=pages.number())
     if client_id is not None:
         return leave(url_for("clients.overview", client_id=client_id))
-    can_edit = actor().may(Permission.EDIT_CLIENTS)
-    return page("contacts/show.html", contact=contact, paid=paid, pages=pages.of(paid), can_edit=can_edit)
+    can_edit, can_invoice = actor().may(Permission.EDIT_CLIENTS), actor().may(Permission.EDIT_INVOICES)
+    return page(
+        "contacts/show.html", contact=contact, paid=paid, pages=pages.of(paid), can_edit=can_edit, can_invoice=can_invoice
+    )
 
 
 @bp.route("/contacts/<int:contact_id>/edit", methods=["GET", "POST"])

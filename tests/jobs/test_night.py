@@ -11,8 +11,9 @@ from clinic.jobs import autopay, end_of_day, runs
 from clinic.jobs import tick as ticking
 from clinic.jobs.tick import tick
 from clinic.kernel.errors import RefusalError
+from clinic.models.billing import Invoice, InvoiceSource
 from clinic.models.money import ChargeStatus
-from clinic.models.practice import Heartbeat, JobFailure, JobRun, JobStatus
+from clinic.models.practice import Heartbeat, InvoiceCreation, JobFailure, JobRun, JobStatus
 from clinic.practice import settings
 from tests.night_stage import (
     DAY,
@@ -266,3 +267,21 @@ def test_a_day_ends_when_the_practices_clock_says_so_and_once(app, rows, write, 
 def _made(rows):
     with rows() as session:
         return invoices_of(session)
+
+
+def test_on_the_first_the_month_is_invoiced_before_any_card_is_charged_even_if_the_server_was_down(
+    app, rows, write, cast, stand_in, gateway
+):
+    with write() as session:
+        practice = settings.practice(session)
+        practice.invoice_creation, practice.monthly_from_date = InvoiceCreation.MONTHLY, date(2026, 11, 1)
+        give(session, cast, day=date(2026, 11, 3))
+        with_card(session, stand_in, cast.cleo_payer_id, "visa")
+        enrolled(session, cast.cleo_payer_id)
+    for instant in (datetime(2026, 12, 12, 6, tzinfo=UTC), datetime(2026, 12, 12, 7, tzinfo=UTC)):
+        with app.app_context():
+            tick(gateway, at(instant))
+    with rows() as session:
+        [made] = session.scalars(select(Invoice)).all()
+        assert (made.issue_date, made.source) == (date(2026, 11, 30), InvoiceSource.MONTHLY)
+    assert [charge["amount"] for charge in paid_charges(stand_in)] == [15_000]

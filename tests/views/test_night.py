@@ -98,7 +98,7 @@ def test_work_let_go_waits_with_two_choices(as_, rows, write, cast, stage, today
 
 def test_a_typed_line_can_be_linked_to_the_session_it_holds_back(as_, rows, write, cast, stage, today):
     with write() as session:
-        draft = invoices.draft(session, cast.fay, payer_id=cast.cleo_payer_id, client_id=cast.cleo_id, now=NOW)
+        draft = invoices.draft(session, cast.fay, payer_id=cast.cleo_payer_id, client_id=cast.cleo_id, now=clock.now())
         line_id = invoices.add_line(session, draft, NewLine("Session", 15_000, session_date=today)).id
     fay = as_("fay")
     page = fay.get("/invoices/tonight")
