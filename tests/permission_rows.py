@@ -179,6 +179,8 @@ PACKAGE_LINES = [
     Row("package_lines.sale", "GET", "/invoices/999999/sessions", STAFF),
     Row("package_lines.edit", "GET", "/invoices/999999/lines/999999/edit", STAFF),
     Row("package_lines.edit", "POST", "/invoices/999999/lines/999999/edit", STAFF),
+    Row("whole_pack.book_all", "GET", "/invoices/999999/sessions/book-all", STAFF),
+    Row("whole_pack.book_all", "POST", "/invoices/999999/sessions/book-all", STAFF),
 ]
 PLACE_PACKAGES = [
     Row("place_packages.use_package", method, "/calendar/items/999999/use-package", STAFF) for method in ("GET", "POST")

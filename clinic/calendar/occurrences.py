@@ -117,20 +117,7 @@ def plan(
     house = settings.house(session)
     there = clock.local(wanted.starts_at, house.timezone)
     found = recurrence.days(rule, there.date())
-    ground = _ground(session, wanted, terms, found.days, house)
-    drafts: list[tuple[Occurrence, int | None]] = []
-    before: Span | None = None
-    for day in found.days:
-        made, clash_id, span = _draft(wanted, terms, ground, day, choices.moved.get(day, there.time()), before)
-        is_booked = booked is not None and day == found.days[0]
-        made = replace(made, is_skipped=day in choices.skipped and not is_booked, is_moved=day in choices.moved)
-        if is_booked:
-            made, clash_id = replace(made, trouble="", warnings=(), is_booked=True, is_moved=False), None
-        before = before if made.is_skipped else span or before
-        drafts.append((made, clash_id))
-    named = _named(session, who, wanted, house, [clash_id for _made, clash_id in drafts if clash_id is not None])
-    lines = [replace(made, trouble=named.get(clash_id or 0, made.trouble)) for made, clash_id in drafts]
-    lines = [replace(each, free=_free(ground, terms, each, there.time())) if each.trouble else each for each in lines]
+    lines = on_days(session, who, wanted, terms, found.days, there.time(), choices, booked=booked)
     covered = _covered(session, wanted, terms, lines)
     return Plan(
         rule=rule,
@@ -139,6 +126,28 @@ def plan(
         passed_over=tuple(date(year, month, 1) for year, month in found.passed_over),
         near_miss=_near_miss(session, wanted, terms, covered),
     )
+
+
+def on_days(
+    session: Session, who: Actor, wanted: Wanted, terms: Terms, days: Sequence[date], wall: time, choices: Choices, *,
+    booked: Item | None = None,
+) -> list[Occurrence]:  # fmt: skip
+    """Say of each of these days, in order, whether a wish can stand there at one wall-clock time, and where else it could."""
+    house = settings.house(session)
+    ground = _ground(session, wanted, terms, days, house)
+    drafts: list[tuple[Occurrence, int | None]] = []
+    before: Span | None = None
+    for day in days:
+        made, clash_id, span = _draft(wanted, terms, ground, day, choices.moved.get(day, wall), before)
+        is_booked = booked is not None and day == days[0]
+        made = replace(made, is_skipped=day in choices.skipped and not is_booked, is_moved=day in choices.moved)
+        if is_booked:
+            made, clash_id = replace(made, trouble="", warnings=(), is_booked=True, is_moved=False), None
+        before = before if made.is_skipped else span or before
+        drafts.append((made, clash_id))
+    named = _named(session, who, wanted, house, [clash_id for _made, clash_id in drafts if clash_id is not None])
+    lines = [replace(made, trouble=named.get(clash_id or 0, made.trouble)) for made, clash_id in drafts]
+    return [replace(each, free=_free(ground, terms, each, wall)) if each.trouble else each for each in lines]
 
 
 def _ground(session: Session, wanted: Wanted, terms: Terms, days: Sequence[date], house: House) -> _Ground:

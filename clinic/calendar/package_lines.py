@@ -1,20 +1,19 @@
 """Edit Invoice Line: book, move and unlink the appointment of one line of a sold package (rulebook 3.3, 3.6)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from clinic.calendar import availability, booking, buffers, linking, statuses, types
+from clinic.calendar import availability, booking, buffers, line_terms, linking, statuses, types
+from clinic.calendar.line_terms import Choice
 from clinic.kernel import clock, locales
 from clinic.kernel.clock import MissingTimeError
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
-from clinic.models.billing import Invoice, InvoiceLine, PackageClient, PackageSale, Share
-from clinic.models.calendar import AppointmentType, Attendee, Item, Status
-from clinic.models.people import Client
-from clinic.models.practice import Location, Practitioner, Room
+from clinic.models.billing import Invoice, InvoiceLine, PackageSale, Share
+from clinic.models.calendar import Attendee, Item, Status
+from clinic.models.practice import Location, Practitioner
 from clinic.practice import settings
 from clinic.practice.permissions import Actor, Permission
 
@@ -40,14 +39,7 @@ class LineEdit:
     overrides_warnings: bool = False
     notifies: bool = True
     seen_item_id: int | None = None
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Be one thing to choose from a list."""
-
-    id: int
-    name: str
+    package_choice: linking.Choice | None = None
 
 
 @dataclass(frozen=True)
@@ -106,11 +98,11 @@ def opened(session: Session, who: Actor, invoice_id: int, line_id: int) -> LineV
     """
     line, sale = _line(session, who, invoice_id, line_id)
     linked = _linked(session, line)
-    kinds = [linked[1].type] if linked and linked[1].type else _types(session, who, sale, line)
-    people = _clients(session, sale)
+    kinds = [linked[1].type] if linked and linked[1].type else line_terms.fitting_types(session, who, sale, line)
+    people = line_terms.clients_of(session, sale)
     modes = types.modes_of(kinds[0]) if kinds else ()
     given = [session.get_one(Practitioner, sale.practitioner_id).name, session.get_one(Location, sale.location_id).name]
-    minutes = linked[1].ends_at - linked[1].starts_at if linked else timedelta(minutes=_usual_minutes(kinds, line))
+    minutes = linked[1].ends_at - linked[1].starts_at if linked else timedelta(minutes=line_terms.usual_minutes(kinds, line))
     return LineView(
         id=line.id, number=line.position, invoice_id=invoice_id, sale_id=sale.id, amount_cents=line.total_cents,
         words=f"{line.code} {line.description}".strip(),
@@ -121,7 +113,7 @@ def opened(session: Session, who: Actor, invoice_id: int, line_id: int) -> LineV
         minutes=int(minutes.total_seconds()) // 60,
         is_duration_locked=linked is not None or (len(kinds) == 1 and not kinds[0].is_duration_flexible),
         types=tuple(Choice(kind.id, kind.name) for kind in kinds) if len(kinds) > 1 else (),
-        rooms=_rooms(session, sale) if not linked and any(kind.requires_room for kind in kinds) else (),
+        rooms=line_terms.rooms_of(session, sale) if not linked and any(kind.requires_room for kind in kinds) else (),
         clients=tuple(Choice(person.id, person.name) for person in people) if len(people) > 1 and not linked else (),
         may_cancel=linked is not None and who.may(Permission.BOOK),
     )  # fmt: skip
@@ -190,15 +182,10 @@ def _book(session: Session, who: Actor, sale: PackageSale, line: InvoiceLine, ed
     if line.minutes is None:
         raise RefusalError("This line is a product: it has no appointment.", field="add_appointment")
     minutes, starts_at = _span(session, who, sale, line, edit, None)
-    kind = _type(session, who, sale, line, edit)
-    client_id = _client_id(session, sale, edit)
-    if kind.requires_room and edit.room_id not in {room.id for room in _rooms(session, sale)}:
-        raise RefusalError(f"{kind.name} needs a room. Choose one.", field="room_id")
-    modes = types.modes_of(kind)
-    wanted = booking.Wanted(
-        type_id=kind.id, practitioner_id=sale.practitioner_id, starts_at=starts_at, minutes=minutes, client_id=client_id,
-        group_id=None, location_id=sale.location_id, room_id=edit.room_id, mode=modes[0] if modes else None,
-        fee_id=line.fee_id, fee_cents=None, payer_id=None, is_busy=True, notes="", uses_package=False,
+    kind = line_terms.type_of(line_terms.fitting_types(session, who, sale, line), edit.type_id)
+    client_id = line_terms.client_id_of(session, sale, edit.client_id)
+    wanted = line_terms.wanted(
+        session, sale, line, kind, client_id=client_id, room_id=edit.room_id, starts_at=starts_at, minutes=minutes,
         overrides_warnings=edit.overrides_warnings, notifies=edit.notifies,
     )  # fmt: skip
     try:
@@ -231,7 +218,12 @@ def _move(
             session,
             who,
             item.id,
-            booking.Move(starts_at=starts_at, overrides_warnings=edit.overrides_warnings, notifies=edit.notifies),
+            booking.Move(
+                starts_at=starts_at,
+                overrides_warnings=edit.overrides_warnings,
+                notifies=edit.notifies,
+                package_choice=edit.package_choice,
+            ),
             now,
             version=item.version,
         )
@@ -259,7 +251,7 @@ def _warnings(
     session: Session, who: Actor, sale: PackageSale, line: InvoiceLine, edit: LineEdit,
     linked: tuple[Attendee, Item] | None, *, starts_at: datetime, ends_at: datetime,
 ) -> list[str]:  # fmt: skip
-    kinds = [] if linked else _types(session, who, sale, line)
+    kinds = [] if linked else line_terms.fitting_types(session, who, sale, line)
     kind = next((kind for kind in kinds if kind.id == edit.type_id), kinds[0] if kinds else None)
     whose = sale.practitioner_id
     said = availability.warnings(
@@ -313,7 +305,7 @@ def _span(
     """Return minutes and start, or say which field is missing or does not fit."""
     if edit.day is None:
         raise RefusalError("Enter the appointment's date.", field="date")
-    if sale.expires_date is not None and edit.day > sale.expires_date:
+    if linked is None and sale.expires_date is not None and edit.day > sale.expires_date:
         good = locales.day(sale.expires_date, settings.house(session).locale)
         raise RefusalError(f"This package is good through {good}.", field="date")
     if edit.wall is None:
@@ -322,8 +314,8 @@ def _span(
         minutes = int((linked[1].ends_at - linked[1].starts_at).total_seconds()) // 60
         is_locked = True
     else:
-        kind = _type(session, who, sale, line, edit)
-        minutes, is_locked = _usual_minutes([kind], line), not kind.is_duration_flexible
+        kind = line_terms.type_of(line_terms.fitting_types(session, who, sale, line), edit.type_id)
+        minutes, is_locked = line_terms.usual_minutes([kind], line), not kind.is_duration_flexible
     if is_locked and edit.minutes not in (None, minutes):
         raise RefusalError(f"The duration is locked at {minutes} minutes.", field="minutes")
     try:
@@ -337,49 +329,3 @@ def _at_time(refusal: RefusalError) -> None:
     # Elsewhere the field is called starts_at; in this pop-up it is the time.
     if refusal.field == "starts_at":
         refusal.field = "time"
-
-
-def _types(session: Session, who: Actor, sale: PackageSale, line: InvoiceLine) -> list[AppointmentType]:
-    if line.minutes is None or line.fee_id is None:
-        return []
-    bookable = types.bookable_types(session, who, sale.practitioner_id, with_activities=False)
-    return [kind for kind in bookable if kind.fee_id == line.fee_id]
-
-
-def _type(session: Session, who: Actor, sale: PackageSale, line: InvoiceLine, edit: LineEdit) -> AppointmentType:
-    kinds = _types(session, who, sale, line)
-    if not kinds:
-        raise RefusalError("No appointment type has this fee. Give it to one under Calendar Settings, Appointment Types.")
-    if len(kinds) == 1:
-        return kinds[0]
-    chosen = next((kind for kind in kinds if kind.id == edit.type_id), None)
-    if chosen is None:
-        raise RefusalError("Choose the appointment type.", field="type_id")
-    return chosen
-
-
-def _client_id(session: Session, sale: PackageSale, edit: LineEdit) -> int:
-    people = _clients(session, sale)
-    if len(people) == 1:
-        return people[0].id
-    if edit.client_id not in {person.id for person in people}:
-        raise RefusalError("Choose the client this session is for.", field="client_id")
-    assert edit.client_id is not None
-    return edit.client_id
-
-
-def _clients(session: Session, sale: PackageSale) -> Sequence[Client]:
-    query = select(Client).join(PackageClient, PackageClient.client_id == Client.id)
-    return session.scalars(query.where(PackageClient.sale_id == sale.id).order_by(Client.sort_name, Client.id)).all()
-
-
-def _rooms(session: Session, sale: PackageSale) -> tuple[Choice, ...]:
-    query = select(Room).where(Room.location_id == sale.location_id, ~Room.is_archived).order_by(Room.name, Room.id)
-    return tuple(Choice(room.id, room.name) for room in session.scalars(query))
-
-
-def _usual_minutes(kinds: Sequence[AppointmentType], line: InvoiceLine) -> int:
-    # A locked type holds its own length; otherwise the fee's, as copied onto the line, is usual.
-    if kinds and not kinds[0].is_duration_flexible:
-        return kinds[0].duration_minutes
-    return line.minutes or 0

@@ -76,6 +76,11 @@ class SaleView:
     lines: tuple[LineView, ...]
     entries: tuple[EntryView, ...]
 
+    @property
+    def may_book_all(self) -> bool:
+        """Say whether there are unassigned lines that this person may book."""
+        return any(line.may_edit and line.state == "Unassigned" for line in self.lines)
+
 
 @dataclass(frozen=True)
 class SaleRow:

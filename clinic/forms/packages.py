@@ -9,6 +9,7 @@ from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
 from clinic.billing.offers import Offer
 from clinic.billing.packages import UNITS_MAX, FeeRow, Sale, Template
+from clinic.calendar.linking import Choice
 from clinic.calendar.package_lines import LineEdit, LineView
 from clinic.forms.base import (
     NAME_CHARS_MAX,
@@ -170,6 +171,11 @@ class EditLineForm(OnceForm):
     cancel = BooleanField("Cancel the appointment too")
     overrides_warnings = BooleanField("Book it all the same")
     do_not_notify = BooleanField("Do not notify")
+    package_choice = RadioField(
+        "The package session",
+        choices=[(Choice.UNLINK.value, "Unlink it"), (Choice.LEAVE.value, "Leave it linked")],
+        validate_choice=False,
+    )
 
     def offer(self, opened: LineView) -> None:
         """Fill in what there is to choose from."""
@@ -201,4 +207,5 @@ class EditLineForm(OnceForm):
             room_id=self.room_id.data, removes=self.remove.data, cancels_too=self.cancel.data,
             overrides_warnings=self.overrides_warnings.data, seen_item_id=self.seen.data,
             notifies=not self.do_not_notify.data,
+            package_choice=next((each for each in Choice if each.value == self.package_choice.data), None),
         )  # fmt: skip

@@ -47,6 +47,7 @@ BLUEPRINTS = (
     "staff",
     "types",
     "webhooks",
+    "whole_pack",
 )
 
 

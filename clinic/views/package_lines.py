@@ -39,7 +39,7 @@ def edit(invoice_id: int, line_id: int) -> Answer:
                 found = _checked(invoice_id, line_id, form)
             else:
                 _save(invoice_id, line_id, form)
-                return _saved(invoice_id)
+                return saved(invoice_id)
         except RefusalError as refusal:
             form.refuse(refusal)
             opened = _opened(invoice_id, line_id)
@@ -85,7 +85,8 @@ def _shown(invoice_id: int, form: EditLineForm, **context: Any) -> Answer:
     return page("packages/edit_line.html", form=refused, edit=form, sale=behind, **context)
 
 
-def _saved(invoice_id: int) -> Answer:
+def saved(invoice_id: int) -> Answer:
+    """Answer a change with the package part: bare to htmx, on the invoice's page to a plain browser."""
     if is_piece():
         return _sale(invoice_id)
     return redirect(url_for("invoices.show", invoice_id=invoice_id), 303)

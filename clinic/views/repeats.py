@@ -81,12 +81,23 @@ def leave_for(done: Done, verb: str) -> Answer:
 
 def show(found: Listed, practitioner_id: int, day: date, **context: Any) -> Answer:
     """Answer with the list: in the grid beside its row, or on a page of its own."""
-    named = (DO, AT)
+    return leaves.in_column("calendar/_dates.html", practitioner_id, day, form=found.refusal, **context_of(found), **context)
+
+
+def context_of(found: Listed, *, besides: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return what a template shows of the list; what else was posted is carried, `besides` what the template sends itself."""
     carried = [
-        (name, value) for name, value in request.form.items(multi=True) if name not in _OWN and not name.startswith(named)
+        (name, value)
+        for name, value in request.form.items(multi=True)
+        if name not in (*_OWN, *besides) and not name.startswith((DO, AT))
     ]
     fine = ",".join(each.day.isoformat() for each in found.plan.occurrences if not each.trouble)
-    return leaves.in_column(
-        "calendar/_dates.html", practitioner_id, day, form=found.refusal, plan=found.plan, unread=found.unread,
-        was_fine=found.fine, fine=fine, refusal=found.refusal, once_key=found.once, carried=carried, **context,
-    )  # fmt: skip
+    return {
+        "plan": found.plan,
+        "unread": found.unread,
+        "was_fine": found.fine,
+        "fine": fine,
+        "refusal": found.refusal,
+        "once_key": found.once,
+        "carried": carried,
+    }

@@ -264,3 +264,59 @@ def test_the_biller_edits_lines_and_a_stranger_or_another_practitioner_does_not(
     assert pat.get(f"/invoices/{piets.id}/lines/{piets.lines[0].id}/edit").status_code == 404
     assert pat.get(_at(sold)).status_code == 200
     assert pat.get(f"/invoices/{piets.id}/lines/{sold[2][0]}/edit").status_code == 404
+
+
+def _all(sold):
+    return f"/invoices/{sold[0]}/sessions/book-all"
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "plain"])
+def test_book_them_all_lists_every_date_and_clash_before_it_saves(as_, rows, write, cast, sold, day, headers):
+    fay = as_("fay")
+    with write() as session:
+        taken = booking.Wanted(cast.therapy_id, cast.pat_id, clock.instant_at(day, time(10, 30), ZONE), 50, cast.otto_id)
+        booking.book(session, cast.fay, taken, clock.now())
+    assert _all(sold) in fay.get(f"/invoices/{sold[0]}").text
+    assert {"Book them all", "From", "Time"} <= set(_texts(fay.get(_all(sold), headers=headers)))
+    asked = {"once": once.new_key(), "date": day.isoformat(), "time": "10:00", "every": "1", "do_not_notify": "y"}
+    first = fay.post(_all(sold), data=asked, headers=headers)
+    assert first.status_code == 200
+    assert "1 of 5 cannot stand there." in _texts(first)
+    assert "Otto Brandt" in first.text
+    listed = _read(first).inputs | {"date": day.isoformat(), "time": "10:00"}
+    open_still = fay.post(_all(sold), data=listed, headers=headers)
+    assert open_still.status_code == 409
+    assert "Choose for 1 date" in open_still.text
+    assert _items(rows) == 1
+    settled = _read(open_still).inputs | {f"do-{day}": "", f"at-{day}": "12:00"}
+    saved = fay.post(_all(sold), data=settled, headers=headers)
+    again = fay.post(_all(sold), data=settled, headers=headers)  # a double click
+    assert (saved.status_code, again.status_code) == ((200, 303) if headers else (303, 303))
+    assert _items(rows) == 6
+    assert [_line(rows, sold, number).session_date for number in (1, 5)] == [day, day + timedelta(days=28)]
+    assert _all(sold) not in fay.get(f"/invoices/{sold[0]}").text  # nothing is left to book
+
+
+def test_book_them_all_names_what_is_wrong_and_keeps_what_was_typed(as_, rows, sold, day):
+    fay = as_("fay")
+    posted = {"once": once.new_key(), "date": "2026-02-30", "time": "ten", "every": "0"}
+    refused = fay.post(_all(sold), data=posted, headers=HTMX)
+    assert refused.status_code == 422
+    assert {name: _read(refused).inputs[name] for name in ("date", "time", "every")} == {
+        "date": "2026-02-30", "time": "ten", "every": "0"
+    }  # fmt: skip
+    change = fay.post(_all(sold), data={"date": day.isoformat(), "time": "9:15", "every": "2", "change": "1"}, headers=HTMX)
+    assert (change.status_code, _read(change).inputs["every"]) == (200, "2")
+    assert _items(rows) == 0
+
+
+def test_moving_a_line_past_its_last_day_asks_what_becomes_of_the_session(as_, rows, write, sold, day):
+    fay = as_("fay")
+    fay.post(_at(sold), data=_yes(day))
+    with write() as session:
+        session.get(PackageSale, sold[1]).expires_date = day
+    late = _yes(day + timedelta(days=1), seen=_read(fay.get(_at(sold), headers=HTMX)).inputs["seen"])
+    asked = fay.post(_at(sold), data=late, headers=HTMX)
+    assert (asked.status_code, "Leave it linked" in asked.text) == (422, True)
+    assert fay.post(_at(sold), data=late | {"package_choice": "leave"}, headers=HTMX).status_code == 200
+    assert _line(rows, sold).session_date == day + timedelta(days=1)
