@@ -48,6 +48,7 @@ class Occurrence:
     is_skipped: bool = False
     is_moved: bool = False
     is_booked: bool = False  # the one that stands already
+    is_past_last: bool = False  # no time of that day will do: its package has ended
 
     @property
     def is_open(self) -> bool:

@@ -211,7 +211,7 @@ def _plan(
         last = locales.day(sale.expires_date, settings.house(session).locale)
         for day, each in found.items():
             if day > sale.expires_date:
-                found[day] = replace(each, trouble=f"This package is good through {last}.", free=())
+                found[day] = replace(each, trouble=f"This package is good through {last}.", free=(), is_past_last=True)
     rule = Rule(SeriesUnit.WEEK, edit.every, times=len(wishes))
     return PackPlan(
         rule=rule, words=recurrence.words(rule), occurrences=tuple(found[wish.day] for wish in wishes), passed_over=(),
