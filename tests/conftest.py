@@ -1,4 +1,4 @@
-"""The stage: a fresh database per test on SQLite and on PostgreSQL, the cast on it, and browsers that sign in.
+"""The stage: a database as new for each test on SQLite and on PostgreSQL, the cast on it, and browsers that sign in.
 
 Domain tests take `session` (an open writing door) and `cast`. View tests take `client`, or `as_("fay")` for someone
 signed in, and look at rows through `rows()`. Never take `session` and a client in one test: two writers would wait for
@@ -6,8 +6,7 @@ each other.
 """
 
 import os
-import shutil
-import uuid
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -23,7 +22,9 @@ from clinic.config import Config
 from clinic.kernel.database import db, reading, writing
 from clinic.models import guards
 from tests import cast as cast_module
+from tests import databases
 from tests.cast import PASSWORD, Cast, email
+from tests.databases import Apps, PostgreSQLStage, SQLiteStage, Stage
 from tests.postgres import Cluster
 
 
@@ -58,38 +59,46 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """Start one throwaway PostgreSQL for the whole run."""
-    with Cluster.start() as running:
+    with Cluster.start(databases.folder_in_memory()) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Cast]:
-    """Build the SQLite database with the cast that every test starts from a copy of."""
-    folder = tmp_path_factory.mktemp("template")
-    path = folder / "template.sqlite"
-    return path, _build(f"sqlite:///{path}", folder)
+def memory() -> Iterator[Path]:
+    """Give a folder for databases: in memory where there is room, so that no test waits for a disk."""
+    with tempfile.TemporaryDirectory(prefix="clinic-stage-", dir=databases.folder_in_memory()) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Cast]:
-    """Build the PostgreSQL database with the cast that every test starts from a copy of."""
-    name = f"template_{uuid.uuid4().hex[:8]}"
-    return name, _build(cluster.create(name), tmp_path_factory.mktemp("template"))
+def apps(memory: Path) -> Iterator[Apps]:
+    """Keep the applications that tests of the same settings share."""
+    kept = Apps(memory / "apps")
+    yield kept
+    kept.let_all_go()
+
+
+@pytest.fixture(scope="session")
+def sqlite_stage(memory: Path) -> SQLiteStage:
+    """Build the SQLite database with the cast that every test starts from."""
+    return SQLiteStage(memory, _build)
+
+
+@pytest.fixture(scope="session")
+def postgresql_stage(cluster: Cluster, memory: Path) -> PostgreSQLStage:
+    """Build the PostgreSQL database with the cast that every test starts from."""
+    return PostgreSQLStage(cluster, memory, _build)
 
 
 @pytest.fixture
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Cast]]:
-    """Give the test its own copy of the stage: the address and the cast."""
+def database(request: pytest.FixtureRequest, apps: Apps) -> tuple[str, Cast]:
+    """Give the test the stage as it was at first: the address and the cast."""
+    stage: Stage = request.getfixturevalue(f"{request.param}_stage")
     if request.param == "sqlite":
-        template, cast = request.getfixturevalue("sqlite_template")
-        shutil.copy(template, tmp_path / "clinic.sqlite")
-        yield f"sqlite:///{tmp_path / 'clinic.sqlite'}", cast
-        return
-    running: Cluster = request.getfixturevalue("cluster")
-    template, cast = request.getfixturevalue("postgresql_template")
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    yield running.create(name, template=template), cast
-    running.drop(name)
+        apps.let_all_go()  # a connection to the file of the test before would go on with that one
+    stage.put_back()
+    apps.addresses.add(stage.url)
+    return stage.url, stage.cast
 
 
 @pytest.fixture
@@ -105,13 +114,14 @@ def config(database: tuple[str, Cast]) -> Config:
 
 
 @pytest.fixture
-def app(config: Config, tmp_path: Path) -> Iterator[Flask]:
-    """Start the application on the test's database."""
-    app = create_app(config, instance_path=str(tmp_path / "instance"))
-    app.config.update(TESTING=False, WTF_CSRF_ENABLED=False)
+def app(config: Config, apps: Apps, tmp_path: Path) -> Iterator[Flask]:
+    """Start the application on the test's database, or give the one that earlier tests of the same settings had, put back."""
+    if config.DATABASE_URL in apps.addresses:
+        yield apps.on_stage(config)
+        return
+    app = apps.start(config, tmp_path / "instance")
     yield app
-    with app.app_context():
-        db.engine.dispose()
+    apps.let_go(app)
 
 
 @pytest.fixture

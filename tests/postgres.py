@@ -24,19 +24,24 @@ class Cluster:
 
     @classmethod
     @contextmanager
-    def start(cls) -> Iterator["Cluster"]:
-        """Start a server and stop it at the end. The server refuses to run as root, so root starts it as `postgres`."""
+    def start(cls, within: str | None = None) -> Iterator["Cluster"]:
+        """Start a server and stop it at the end, in a folder `within` another or where temporary ones are.
+
+        The server refuses to run as root, so root starts it as `postgres`.
+        """
         programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
         if not programs:
             raise RuntimeError("PostgreSQL is missing: install the Debian package postgresql")
-        folder = Path(tempfile.mkdtemp(prefix="clinic-pg-"))
+        folder = Path(tempfile.mkdtemp(prefix="clinic-pg-", dir=within))
         if os.geteuid() == 0:
             entry = pwd.getpwnam(USER)
             os.chown(folder, entry.pw_uid, entry.pw_gid)
         cluster, data = cls(folder), folder / "data"
         try:
             cluster._run(programs[-1] / "initdb", "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
-            options = f"-k {folder} -c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=200"
+            # No vacuum in the background: with it a row may be written where a deleted one was, before those that came earlier.
+            options = f"-k {folder} -c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=200 "
+            options += "-c autovacuum=off -c jit=off -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=128MB"
             cluster._run(programs[-1] / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
             try:
                 yield cluster

@@ -72,11 +72,11 @@ def test_a_backup_restores_what_was_there_and_turns_autopay_off(app, cast, kept)
             assert guards.missing(connection) == []
         # What was replaced is kept, readable by its owner alone, and can come back the same way.
         assert before.stat().st_mode & 0o077 == 0
-        _restore_again(before, kept)
+        _restore_again(before)
 
 
-def _restore_again(before, source):
-    second = source.parent / "second"
+def _restore_again(before):
+    second = before.with_name("second")  # beside the database, as the command keeps it
     backup.restore(db.engine, before, NOW, revisions=startup.revisions(), kept=second)
     with reading() as session:
         assert session.get(Practice, 1).name == "Lost and found"
