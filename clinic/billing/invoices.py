@@ -3,8 +3,9 @@
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, bindparam, or_, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from clinic.billing import ledger, lines, numbering, sessions, snapshot, work
 from clinic.billing.ledger import Leg
@@ -29,6 +30,7 @@ __all__ = [
     "delete_draft", "draft", "edit_line", "invoice_for", "issue", "line_for_shares", "line_of", "remove_line",
     "set_do_not_invoice", "states", "theirs",
 ]  # fmt: skip
+_SEAL = update(Invoice).where(Invoice.id == bindparam("draft"))
 LINES_MAX = 300  # what one document can print (a PDF's time grows faster than its rows)
 
 
@@ -182,10 +184,14 @@ def issue(session: Session, who: Actor, invoice: Invoice, now: datetime, *, issu
     session.flush()  # the lines first: the database takes none once the invoice is issued
     frozen = snapshot.take(session, invoice)
     serial, number = numbering.take_next(session, invoice.kind)
-    invoice.issue_date = issue_date or clock.local_date(now, practice.timezone)
-    invoice.due_date = invoice.issue_date + timedelta(days=practice.due_days)
-    invoice.serial, invoice.number, invoice.issued_at, invoice.snapshot = serial, number, now, frozen
-    session.flush()
+    day = issue_date or clock.local_date(now, practice.timezone)
+    sealed = {
+        "issue_date": day, "due_date": day + timedelta(days=practice.due_days), "serial": serial, "number": number,
+        "issued_at": now, "snapshot": frozen,
+    }  # fmt: skip
+    session.connection().execute(_SEAL, {"draft": invoice.id} | sealed)
+    for name, value in sealed.items():
+        set_committed_value(invoice, name, value)
     if invoice.total_cents:
         legs = [
             Leg(Account.RECEIVABLE, invoice.payer_id, invoice.total_cents, invoice_id=invoice.id),

@@ -7,6 +7,8 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from clinic.kernel import clock
+from clinic.kernel.database import put
 from clinic.models.billing import Invoice
 from clinic.models.money import Account, LedgerTransaction, MoneyEvent, Posting
 from clinic.practice import settings
@@ -46,33 +48,33 @@ def post(
     *,
     memo: str = "",
     reverses_id: int | None = None,
-) -> LedgerTransaction:
-    """Write one transaction down for ever. Legs of zero are left out. Must run inside `writing()`."""
+) -> int:
+    """Write one transaction down for ever and return its id. Legs of zero are left out. Must run inside `writing()`."""
     assert sum(leg.amount_cents for leg in legs) == 0, "a transaction sums to zero"
     telling = [leg for leg in legs if leg.amount_cents]
     assert telling, "a transaction moves something"
-    house = settings.house(session)
     transaction = LedgerTransaction(
         event=event,
         at=now,
-        local_date=house.local_date(now),
+        local_date=clock.local_date(now, settings.practice(session).timezone),
         user_id=who.user_id,
         memo=memo,
         reverses_id=reverses_id,
-        postings=[
-            Posting(
-                account=leg.account,
-                payer_id=leg.payer_id,
-                amount_cents=leg.amount_cents,
-                invoice_id=leg.invoice_id,
-                payment_id=leg.payment_id,
-            )
-            for leg in telling
-        ],
     )
-    session.add(transaction)
-    session.flush()
-    return transaction
+    put(session, [transaction])
+    postings = [
+        Posting(
+            transaction_id=transaction.id,
+            account=leg.account,
+            payer_id=leg.payer_id,
+            amount_cents=leg.amount_cents,
+            invoice_id=leg.invoice_id,
+            payment_id=leg.payment_id,
+        )
+        for leg in telling
+    ]
+    put(session, postings)
+    return transaction.id
 
 
 def owed_cents(session: Session, invoice_ids: Collection[int]) -> dict[int, int]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from clinic.kernel.errors import RefusalError
@@ -14,6 +14,12 @@ DIGITS_MIN = 4
 NUMBER_MAX = 999_999_999
 PREFIX_CHARS_MAX = 12
 FIRST_PREFIXES = {InvoiceKind.INVOICE: "INV-", InvoiceKind.CREDIT_NOTE: "CN-"}
+_TAKE = (
+    update(NumberSeries)
+    .where(NumberSeries.kind == bindparam("series"))
+    .values(next_number=NumberSeries.next_number + 1)
+    .returning(NumberSeries.next_number, NumberSeries.prefix)
+)
 
 
 def take_next(session: Session, kind: InvoiceKind) -> tuple[int, str]:
@@ -21,16 +27,19 @@ def take_next(session: Session, kind: InvoiceKind) -> tuple[int, str]:
 
     Must run inside `writing()`: the lock is what makes it unique, the transaction what keeps it gap-free.
     """
-    series = series_of(session, kind)
-    serial = series.next_number
-    series.next_number = serial + 1
     session.flush()
-    return serial, f"{series.prefix}{serial:0{DIGITS_MIN}}"
+    taken = session.connection().execute(_TAKE, {"series": kind}).first()
+    if taken is None:
+        series_of(session, kind)
+        return take_next(session, kind)
+    serial = taken.next_number - 1
+    return serial, f"{taken.prefix}{serial:0{DIGITS_MIN}}"
 
 
 def series_of(session: Session, kind: InvoiceKind) -> NumberSeries:
     """Return the series of a kind; the first time it is asked for inside `writing()`, begin it at 1."""
-    series = session.get(NumberSeries, kind)
+    # Numbers are taken past the session, so what it remembers of the row may be old.
+    series = session.get(NumberSeries, kind, populate_existing=True)
     if series is None:
         series = NumberSeries(kind=kind, prefix=FIRST_PREFIXES[kind], next_number=1)
         session.add(series)

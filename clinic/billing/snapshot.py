@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from clinic.models.billing import Invoice
@@ -10,17 +10,24 @@ from clinic.models.people import Client, Contact
 from clinic.models.practice import Practitioner
 from clinic.practice import settings
 
+_PEOPLE = (
+    select(
+        Contact.name.label("payer"), Contact.address, Client.first_name, Client.last_name, Practitioner.name.label("given_by"),
+        Practitioner.credentials, Practitioner.licence, Practitioner.npi,
+    )
+    .select_from(Contact)
+    .outerjoin(Client, Client.id == bindparam("client"))
+    .outerjoin(Practitioner, Practitioner.id == bindparam("practitioner"))
+    .where(Contact.id == bindparam("payer"))
+)  # fmt: skip
+
 
 def take(session: Session, invoice: Invoice) -> dict[str, Any]:
     """Return plain values for JSON: practice, payer, client, practitioner and reference."""
     practice = settings.practice(session)
-    payer, client, given_by = session.execute(
-        select(Contact, Client, Practitioner)
-        .select_from(Contact)
-        .outerjoin(Client, Client.id == invoice.client_id)
-        .outerjoin(Practitioner, Practitioner.id == invoice.practitioner_id)
-        .where(Contact.id == invoice.payer_id)
-    ).one()
+    session.flush()
+    whose = {"payer": invoice.payer_id, "client": invoice.client_id, "practitioner": invoice.practitioner_id}
+    people = session.connection().execute(_PEOPLE, whose).one()
     return {
         "practice": {
             "name": practice.name,
@@ -33,15 +40,15 @@ def take(session: Session, invoice: Invoice) -> dict[str, Any]:
             "footer": practice.document_footer,
             "tax_inclusive": practice.tax_inclusive,
         },
-        "payer": {"name": payer.name, "address": payer.address},
-        "client": {"name": client.name} if client is not None else None,
+        "payer": {"name": people.payer, "address": people.address},
+        "client": {"name": f"{people.first_name} {people.last_name}".strip()} if people.first_name is not None else None,
         "practitioner": {
-            "name": given_by.name,
-            "credentials": given_by.credentials,
-            "licence": given_by.licence,
-            "npi": given_by.npi,
+            "name": people.given_by,
+            "credentials": people.credentials,
+            "licence": people.licence,
+            "npi": people.npi,
         }
-        if given_by is not None
+        if people.given_by is not None
         else None,
         "reference": invoice.reference,
     }

@@ -1,16 +1,17 @@
 """The database's two doors, its base class and its pragmas: one writer at a time on SQLite and PostgreSQL alike."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum as PythonEnum
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, Enum, MetaData, event, text
+from sqlalchemy import DateTime, Dialect, Engine, Enum, Insert, MetaData, Table, event, insert, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 from sqlalchemy.types import TypeDecorator
@@ -106,10 +107,38 @@ def _door(name: str) -> Iterator[Session]:
         session.info.clear()
 
 
+def put(session: Session, rows: Sequence[Base]) -> None:
+    """Insert new rows of one kind at once, past the unit of work: a run of thousands pays a fifth of what flushing costs.
+
+    What waits in the session is written first. A row put alone learns its id; the rows themselves join no session, so
+    whoever wants to change one loads it.
+    """
+    _check_may_write(session)
+    session.flush()
+    into, names = _insert_of(type(rows[0]))
+    given = [{name: row.__dict__[name] for name in names if name in row.__dict__} for row in rows]
+    done = session.connection().execute(into, given if len(given) > 1 else given[0])
+    if len(rows) == 1:
+        key = done.inserted_primary_key
+        assert key is not None
+        rows[0].id = key[0]  # type: ignore[attr-defined]
+
+
+@lru_cache
+def _insert_of(model: type[Base]) -> tuple[Insert, tuple[str, ...]]:
+    table = cast(Table, model.__table__)
+    return insert(table), tuple(column.name for column in table.columns)
+
+
+def _check_may_write(session: Session) -> None:
+    if session.info.get("door") != "writing":
+        raise RuntimeError("a change was made outside the writing door")
+
+
 @event.listens_for(Session, "before_flush")
 def _refuse_changes_outside_the_writing_door(session: Session, _context: object, _instances: object) -> None:
-    if (session.new or session.dirty or session.deleted) and session.info.get("door") != "writing":
-        raise RuntimeError("a change was flushed outside the writing door")
+    if session.new or session.dirty or session.deleted:
+        _check_may_write(session)
 
 
 @event.listens_for(Engine, "connect")

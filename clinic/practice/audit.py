@@ -8,8 +8,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from clinic.kernel.database import put
 from clinic.models.practice import AuditEntry
 from clinic.practice.permissions import Actor
+
+_LAST_HASH = select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)
 
 
 def record(
@@ -29,7 +32,7 @@ def record(
         action: a verb phrase such as "booked" or "issued invoice".
         detail: ids, amounts and states; never names, notes or anything clinical.
     """
-    before = session.scalar(select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)) or ""
+    before = session.connection().scalar(_LAST_HASH) or ""
     entry = AuditEntry(
         at=now,
         user_id=who.user_id,
@@ -43,8 +46,7 @@ def record(
         outcome=outcome,
     )
     entry.hash = chained(before, entry)
-    session.add(entry)
-    session.flush()
+    put(session, [entry])
 
 
 def chained(before: str, entry: AuditEntry) -> str:
