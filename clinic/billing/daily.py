@@ -2,18 +2,21 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Select, and_, or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy.orm import Session
 
-from clinic.billing import invoices, periods, uninvoiced, work
+from clinic.billing import candidates, invoices, periods, uninvoiced, work
+from clinic.billing.candidates import Candidate, Payer, Place, Slot
+from clinic.billing.invoices import NewLine
 from clinic.billing.periods import LOOK_BACK, Period
 from clinic.kernel import clock, failpoints, money
+from clinic.kernel.database import connection_of
 from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, InvoiceSource, Share
 from clinic.models.calendar import Attendee, Item
-from clinic.models.people import Contact
+from clinic.models.people import ClientContact, Contact
 from clinic.models.practice import InvoiceCreation, JobFailure, JobRun, JobStatus, Practice
 from clinic.practice import settings
 from clinic.practice.permissions import CLOCK
@@ -21,12 +24,32 @@ from clinic.practice.permissions import CLOCK
 JOB = periods.DAY_JOB
 PAYER = "payer"  # what a failure of this job is about
 
+CLIENTS_NAMED_MAX = 300  # more are not asked for by name: all the lines typed for those days are read
+_TYPED = (
+    select(
+        InvoiceLine.id, Invoice.number, InvoiceLine.fee_id, InvoiceLine.unit_cents, Invoice.client_id, InvoiceLine.session_date
+    )
+    .join(Invoice, Invoice.id == InvoiceLine.invoice_id)
+    .where(
+        InvoiceLine.share_id.is_(None),
+        InvoiceLine.released_at.is_(None),
+        InvoiceLine.session_date.in_(bindparam("days", expanding=True)),
+        Invoice.kind == InvoiceKind.INVOICE,
+        Invoice.source != InvoiceSource.PACKAGE,
+    )
+    .order_by(InvoiceLine.id)
+)  # fmt: skip
+_TYPED_OF_CLIENTS = _TYPED.where(Invoice.client_id.in_(bindparam("clients", expanding=True)))
+_REFERENCE = select(ClientContact.reference).where(
+    ClientContact.client_id == bindparam("client"), ClientContact.contact_id == bindparam("contact")
+)
+
 DRAFTED = failpoints.declare("invoice-drafted", "a daily invoice has its lines and no number yet, its transaction open")
 ISSUED = failpoints.declare("invoice-issued", "a daily invoice is issued, its transaction open")
 KEPT = failpoints.declare("invoice-kept", "a daily invoice is issued and kept, the next one not begun")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Work:
     """Be one share that a run bills, as plain values."""
 
@@ -38,7 +61,7 @@ class Work:
     total_cents: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Planned:
     """Be one invoice a run will make: for a payer, and a client unless the payer wants one invoice for all."""
 
@@ -63,6 +86,16 @@ class Planned:
     def client_names(self) -> str:
         """Name the clients it is about."""
         return ", ".join(dict.fromkeys(each.client_name for each in self.works))
+
+
+@dataclass(frozen=True)
+class Typed:
+    """Be a line typed by hand that seems to bill a session."""
+
+    id: int
+    number: str | None
+    fee_id: int | None
+    unit_cents: int
 
 
 @dataclass(frozen=True)
@@ -118,7 +151,7 @@ def _surveyed(session: Session, practice: Practice, period: Period, since: date)
         Item.starts_at < clock.day_start(period.last + timedelta(days=1), practice.timezone),
         or_(Item.starts_at >= clock.day_start(since, practice.timezone), Share.bill_again_at.is_not(None)),
     )
-    found = _load(session, chosen)
+    found = candidates.found(session, chosen)
     if not found:
         return Survey()
     seen, failed = _seen(session, period)
@@ -131,18 +164,65 @@ def _surveyed(session: Session, practice: Practice, period: Period, since: date)
     billed = {share.id for share in kept if _bills(share, practice, cents[share.id])}
     return Survey(
         planned=tuple(_grouped([(works[share.id], payer) for share, payer in due if share.id in billed], period)),
-        held=tuple(Held(works[share.id], line.id, line.invoice.number) for share, line in held),
+        held=tuple(Held(works[share.id], line.id, line.number) for share, line in held),
     )
 
 
-def bill(session: Session, planned: Planned, now: datetime) -> Invoice | None:
-    """Make and issue one planned invoice of what is still uninvoiced of it; None: nothing is. Safe to repeat.
+def bill(session: Session, planned: Planned, now: datetime) -> int | None:
+    """Make and issue one planned invoice of what is still uninvoiced of it; return its id, or None. Safe to repeat.
 
     Must run inside `writing()`. The invoice is dated the day whose work it bills or the month's last, caught up or not
     (rulebook 4.8).
     """
     practice = settings.practice(session)
-    wanted = {each.share_id for each in planned.works[: invoices.LINES_MAX]}
+    share_ids = [each.share_id for each in planned.works[: invoices.LINES_MAX]]
+    shares = [
+        share
+        for share, payer in candidates.named(session, practice, planned.creation, share_ids)
+        if payer.id == planned.payer_id
+    ]
+    if typed_lines(session, shares, practice):
+        kept = _kept_of_all(session, planned, practice)
+        shares = [share for share in shares if share.id in kept]
+    if not shares:
+        return None
+    invoice = _draft(session, planned, shares[0].attendee.item, now)
+    cents = work.shares_cents(session, shares, practice)
+    lines = [_line(planned, share, practice, cents[share.id]) for share in shares]
+    invoices.put_draft(session, invoice, lines)
+    let_go = [share.id for share in shares if share.released_at is not None or share.bill_again_at is not None]
+    if let_go:
+        session.execute(update(Share).where(Share.id.in_(let_go)).values(released_at=None, bill_again_at=None))
+    failpoints.reach(DRAFTED)
+    invoices.issue(session, CLOCK, invoice, now, issue_date=planned.day)
+    failpoints.reach(ISSUED)
+    return invoice.id
+
+
+def _draft(session: Session, planned: Planned, item: Slot, now: datetime) -> Invoice:
+    linked = {"client": planned.client_id, "contact": planned.payer_id}
+    reference = connection_of(session).scalar(_REFERENCE, linked) if planned.client_id is not None else None
+    return Invoice(
+        kind=InvoiceKind.INVOICE,
+        source=planned.source,
+        payer_id=planned.payer_id,
+        client_id=planned.client_id,
+        practitioner_id=item.practitioner_id,
+        location_id=item.location_id,
+        reference=reference or "",
+        created_at=now,
+    )
+
+
+def _line(planned: Planned, share: Candidate, practice: Practice, cents: int) -> NewLine:
+    work.check_billable(share.attendee, practice)
+    line = invoices.share_line(share, practice, practitioner_name=share.attendee.item.practitioner_name, cents=cents)
+    if planned.client_id is not None:
+        return line
+    return replace(line, description=f"{share.attendee.client_name}: {line.description}")
+
+
+def _kept_of_all(session: Session, planned: Planned, practice: Practice) -> set[int]:
     # All the clients' work of those days is looked at: a typed line holds back one session of it, not each.
     first, last = (pick(each.session_date for each in planned.works) for pick in (min, max))
     starts_at, ends_at = clock.day_span(first, practice.timezone, days=(last - first).days + 1)
@@ -151,73 +231,32 @@ def bill(session: Session, planned: Planned, now: datetime) -> Invoice | None:
         Item.starts_at >= starts_at,
         Item.starts_at < ends_at,
     )
-    loaded = _load(session, beside)  # kept, so that what follows finds the payers in the session
-    found = [share for share, _ in loaded]
+    found = [share for share, _ in candidates.found(session, beside)]
     kept, _ = _without_typed(found, typed_lines(session, found, practice), practice)
-    shares = [share for share in kept if share.id in wanted and share.payer_id == planned.payer_id]
-    if not shares:
-        return None
-    first_item = shares[0].attendee.item
-    invoice = invoices.draft(
-        session,
-        CLOCK,
-        payer_id=planned.payer_id,
-        client_id=planned.client_id,
-        now=now,
-        source=planned.source,
-        practitioner_id=first_item.practitioner_id,
-        location_id=first_item.location_id,
-    )
-    for share in shares:
-        line = invoices.add_share(session, invoice, share.id)
-        if planned.client_id is None:
-            line.description = f"{share.attendee.client.name}: {line.description}"
-        share.released_at = share.bill_again_at = None
-    failpoints.reach(DRAFTED)
-    invoices.issue(session, CLOCK, invoice, now, issue_date=planned.day)
-    failpoints.reach(ISSUED)
-    return invoice
+    return {share.id for share in kept}
 
 
-def typed_lines(session: Session, shares: Collection[Share], practice: Practice) -> dict[int, list[InvoiceLine]]:
-    """Return, for each share, the lines typed by hand for the same client, date and fee (rulebook 5.3)."""
+def typed_lines(session: Session, shares: Collection[Candidate], practice: Practice) -> dict[int, list[Typed]]:
+    """Return the lines typed by hand for the same client, date and fee as a share (rulebook 5.3), for each that has any."""
     if not shares:
         return {}
-    days = {_day(share, practice) for share in shares}
-    found = session.scalars(
-        select(InvoiceLine)
-        .join(InvoiceLine.invoice)
-        .where(
-            InvoiceLine.share_id.is_(None),
-            InvoiceLine.released_at.is_(None),
-            InvoiceLine.session_date.in_(days),
-            Invoice.client_id.in_({share.attendee.client_id for share in shares}),
-            Invoice.kind == InvoiceKind.INVOICE,
-            Invoice.source != InvoiceSource.PACKAGE,
-        )
-        .options(joinedload(InvoiceLine.invoice))
-        .order_by(InvoiceLine.id)
-    ).all()
-    return {
-        share.id: [
-            line
-            for line in found
-            if line.invoice.client_id == share.attendee.client_id
-            and line.session_date == _day(share, practice)
-            and _is_same_fee(line, share.attendee)
-        ]
-        for share in shares
-    }
+    wanted = {"days": list({_day(share, practice) for share in shares})}
+    client_ids = {share.attendee.client_id for share in shares}
+    if len(client_ids) <= CLIENTS_NAMED_MAX:
+        found = connection_of(session).execute(_TYPED_OF_CLIENTS, wanted | {"clients": list(client_ids)})
+    else:
+        found = connection_of(session).execute(_TYPED, wanted)
+    typed: dict[tuple[int | None, date | None], list[Typed]] = {}
+    for row in found:
+        typed.setdefault((row.client_id, row.session_date), []).append(Typed(row.id, row.number, row.fee_id, row.unit_cents))
+    if not typed:
+        return {}
+    same = {share.id: typed.get((share.attendee.client_id, _day(share, practice)), []) for share in shares}
+    fitting = {share.id: [line for line in same[share.id] if _is_same_fee(line, share.attendee)] for share in shares}
+    return {share_id: lines for share_id, lines in fitting.items() if lines}
 
 
-def _load(session: Session, chosen: Select[Share]) -> list[tuple[Share, Contact]]:
-    people = joinedload(Share.attendee)
-    options = people.options(joinedload(Attendee.client), joinedload(Attendee.item).joinedload(Item.type))
-    found = session.execute(chosen.add_columns(Contact).options(options).order_by(Item.starts_at, Share.id))
-    return [(share, payer) for share, payer in found]
-
-
-def _is_due(share: Share, payer: Contact, practice: Practice, period: Period, seen: set[date], failed: set[int]) -> bool:
+def _is_due(share: Candidate, payer: Payer, practice: Practice, period: Period, seen: set[date], failed: set[int]) -> bool:
     session_date, from_date = _day(share, practice), billed_from(payer, practice)
     if share.bill_again_at is not None:
         return True
@@ -234,7 +273,7 @@ def _is_due(share: Share, payer: Contact, practice: Practice, period: Period, se
     return first_run not in seen or share.payer_id in failed or changed_on > first_run
 
 
-def billed_from(payer: Contact, practice: Practice) -> date | None:
+def billed_from(payer: Contact | Payer, practice: Practice) -> date | None:
     """Return the first date whose work is billed to a payer by itself; None: nothing is."""
     if payer.invoice_creation is InvoiceCreation.MONTHLY:
         return payer.monthly_from_date
@@ -244,11 +283,12 @@ def billed_from(payer: Contact, practice: Practice) -> date | None:
 
 
 def _without_typed(
-    shares: list[Share], typed: dict[int, list[InvoiceLine]], practice: Practice
-) -> tuple[list[Share], list[tuple[Share, InvoiceLine]]]:
+    shares: list[Candidate], typed: dict[int, list[Typed]], practice: Practice
+) -> tuple[list[Candidate], list[tuple[Candidate, Typed]]]:
     """Hold back as many sessions as lines were typed for them, each with its line; a person decides if they are the same."""
     used: Counter[tuple[int, date]] = Counter()
-    kept, held = [], []
+    kept: list[Candidate] = []
+    held: list[tuple[Candidate, Typed]] = []
     for share in shares:
         key, lines = (share.attendee.client_id, _day(share, practice)), typed.get(share.id, [])
         if share.bill_again_at is None and len(lines) > used[key]:
@@ -259,23 +299,23 @@ def _without_typed(
     return kept, held
 
 
-def _bills(share: Share, practice: Practice, cents: int) -> bool:
+def _bills(share: Candidate, practice: Practice, cents: int) -> bool:
     return cents > 0 or (practice.bills_zero_fees and share.attendee.status not in work.BY_POLICY)
 
 
-def _work(share: Share, practice: Practice, cents: int) -> Work:
+def _work(share: Candidate, practice: Practice, cents: int) -> Work:
     attendee = share.attendee
     return Work(
         share_id=share.id,
         client_id=attendee.client_id,
-        client_name=attendee.client.name,
+        client_name=attendee.client_name,
         session_date=_day(share, practice),
         is_activity=attendee.item.kind.is_silent,
         total_cents=money.taxed(cents, attendee.tax_bp, inclusive=practice.tax_inclusive).gross_cents,
     )
 
 
-def _grouped(works: list[tuple[Work, Contact]], period: Period) -> list[Planned]:
+def _grouped(works: list[tuple[Work, Payer]], period: Period) -> list[Planned]:
     groups: dict[tuple[int, int | None], list[Work]] = {}
     payers = {payer.id: payer for _, payer in works}
     for each, payer in works:
@@ -307,10 +347,10 @@ def _chosen_date(practice: Practice) -> date:
     return clock.local_date(practice.daily_chosen_at, practice.timezone) if practice.daily_chosen_at else date.min
 
 
-def _day(share: Share, practice: Practice) -> date:
+def _day(share: Candidate, practice: Practice) -> date:
     return clock.local_date(share.attendee.item.starts_at, practice.timezone)
 
 
-def _is_same_fee(line: InvoiceLine, attendee: Attendee) -> bool:
+def _is_same_fee(line: Typed, attendee: Place) -> bool:
     is_same_row = line.fee_id is not None and line.fee_id == attendee.fee_id
     return is_same_row or line.unit_cents == attendee.fee_cents

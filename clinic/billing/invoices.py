@@ -1,13 +1,15 @@
 """Invoices: drafts and their lines, issuing, and billing a session at once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, or_, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from clinic.billing import ledger, lines, numbering, sessions, snapshot, work
+from clinic.billing.candidates import Candidate
 from clinic.billing.ledger import Leg
 from clinic.billing.lines import NewLine, line_of
 from clinic.billing.states import State
@@ -15,20 +17,21 @@ from clinic.billing.states import of as states
 from clinic.billing.work import live_lines as line_for_shares
 from clinic.billing.work import set_do_not_invoice
 from clinic.kernel import clock
+from clinic.kernel.database import connection_of, put
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
 from clinic.models.billing import Invoice, InvoiceLine, InvoiceSource, PackageSale, Share
 from clinic.models.calendar import Attendee, Item
 from clinic.models.money import Account, MoneyEvent
 from clinic.models.people import Client, ClientContact, Contact
-from clinic.models.practice import Practitioner
+from clinic.models.practice import Practice, Practitioner
 from clinic.people import clients
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
 __all__ = [
     "NewLine", "State", "add_line", "add_share", "bill_attendee", "bill_item", "bill_uninvoiced", "client_of",
-    "delete_draft", "draft", "edit_line", "invoice_for", "issue", "line_for_shares", "line_of", "remove_line",
-    "set_do_not_invoice", "states", "theirs",
+    "delete_draft", "draft", "edit_line", "invoice_for", "issue", "line_for_shares", "line_of", "put_draft", "remove_line",
+    "set_do_not_invoice", "share_line", "states", "theirs",
 ]  # fmt: skip
 _SEAL = update(Invoice).where(Invoice.id == bindparam("draft"))
 LINES_MAX = 300  # what one document can print (a PDF's time grows faster than its rows)
@@ -150,9 +153,16 @@ def add_share(session: Session, invoice: Invoice, share_id: int) -> InvoiceLine:
     if invoice.practitioner_id is None:
         invoice.practitioner_id, invoice.location_id = item.practitioner_id, item.location_id
     given_by = session.get_one(Practitioner, item.practitioner_id)
-    new = NewLine(
-        description=work.describe(attendee, item, practice, given_by.name),
-        unit_cents=work.shares_cents(session, [share], practice)[share.id],
+    cents = work.shares_cents(session, [share], practice)[share.id]
+    return add_line(session, invoice, share_line(share, practice, practitioner_name=given_by.name, cents=cents))
+
+
+def share_line(share: Share | Candidate, practice: Practice, *, practitioner_name: str, cents: int) -> NewLine:
+    """Return what the line of a session says: its fee as copied at booking, at what it bills."""
+    attendee, item = share.attendee, share.attendee.item
+    return NewLine(
+        description=work.describe(attendee, item, practice, practitioner_name),
+        unit_cents=cents,
         code=attendee.fee_code,
         session_date=clock.local_date(item.starts_at, practice.timezone),
         fee_id=attendee.fee_id,
@@ -160,7 +170,30 @@ def add_share(session: Session, invoice: Invoice, share_id: int) -> InvoiceLine:
         tax_bp=attendee.tax_bp,
         share_id=share.id,
     )
-    return add_line(session, invoice, new)
+
+
+def put_draft(session: Session, invoice: Invoice, new_lines: Sequence[NewLine]) -> None:
+    """Write a new draft down with all its lines at once, for a run; it joins no session, and `issue` takes it as it is.
+
+    Must run inside `writing()`.
+
+    Raises:
+        RefusalError: there are too many lines, or an amount is not one a line may have.
+    """
+    if len(new_lines) > LINES_MAX:
+        raise RefusalError(f"An invoice holds at most {LINES_MAX} lines. Make another one.")
+    inclusive = settings.practice(session).tax_inclusive
+    made = [InvoiceLine(position=at, share_id=new.share_id) for at, new in enumerate(new_lines, start=1)]
+    for line, new in zip(made, new_lines, strict=True):
+        lines.write(line, new, inclusive=inclusive)
+    set_committed_value(invoice, "lines", made)
+    lines.add_up(invoice)
+    invoice.id = put(session, Invoice, [_given(invoice)])
+    put(session, InvoiceLine, [_given(line) | {"invoice_id": invoice.id} for line in made])
+
+
+def _given(row: Invoice | InvoiceLine) -> dict[str, Any]:
+    return {name: row.__dict__[name] for name in type(row).__table__.columns.keys() if name in row.__dict__}  # noqa: SIM118
 
 
 def issue(session: Session, who: Actor, invoice: Invoice, now: datetime, *, issue_date: date | None = None) -> None:
@@ -189,7 +222,7 @@ def issue(session: Session, who: Actor, invoice: Invoice, now: datetime, *, issu
         "issue_date": day, "due_date": day + timedelta(days=practice.due_days), "serial": serial, "number": number,
         "issued_at": now, "snapshot": frozen,
     }  # fmt: skip
-    session.connection().execute(_SEAL, {"draft": invoice.id} | sealed)
+    connection_of(session).execute(_SEAL, {"draft": invoice.id} | sealed)
     for name, value in sealed.items():
         set_committed_value(invoice, name, value)
     if invoice.total_cents:

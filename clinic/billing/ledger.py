@@ -1,7 +1,7 @@
 """The double-entry ledger: every money event posts, each transaction sums to zero, balances are sums of postings."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -53,28 +53,12 @@ def post(
     assert sum(leg.amount_cents for leg in legs) == 0, "a transaction sums to zero"
     telling = [leg for leg in legs if leg.amount_cents]
     assert telling, "a transaction moves something"
-    transaction = LedgerTransaction(
-        event=event,
-        at=now,
-        local_date=clock.local_date(now, settings.practice(session).timezone),
-        user_id=who.user_id,
-        memo=memo,
-        reverses_id=reverses_id,
-    )
-    put(session, [transaction])
-    postings = [
-        Posting(
-            transaction_id=transaction.id,
-            account=leg.account,
-            payer_id=leg.payer_id,
-            amount_cents=leg.amount_cents,
-            invoice_id=leg.invoice_id,
-            payment_id=leg.payment_id,
-        )
-        for leg in telling
-    ]
-    put(session, postings)
-    return transaction.id
+    local_date = clock.local_date(now, settings.practice(session).timezone)
+    transaction = {"event": event, "at": now, "local_date": local_date, "user_id": who.user_id, "memo": memo,
+                   "reverses_id": reverses_id}  # fmt: skip
+    transaction_id = put(session, LedgerTransaction, [transaction])
+    put(session, Posting, [{"transaction_id": transaction_id, **asdict(leg)} for leg in telling])
+    return transaction_id
 
 
 def owed_cents(session: Session, invoice_ids: Collection[int]) -> dict[int, int]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from clinic.kernel.database import connection_of
 from clinic.kernel.errors import RefusalError
 from clinic.models.billing import Invoice, InvoiceKind, NumberSeries
 from clinic.practice import audit
@@ -28,7 +29,7 @@ def take_next(session: Session, kind: InvoiceKind) -> tuple[int, str]:
     Must run inside `writing()`: the lock is what makes it unique, the transaction what keeps it gap-free.
     """
     session.flush()
-    taken = session.connection().execute(_TAKE, {"series": kind}).first()
+    taken = connection_of(session).execute(_TAKE, {"series": kind}).first()
     if taken is None:
         series_of(session, kind)
         return take_next(session, kind)

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from clinic.kernel.database import connection_of
 from clinic.models.billing import Invoice
 from clinic.models.people import Client, Contact
 from clinic.models.practice import Practitioner
@@ -27,7 +28,7 @@ def take(session: Session, invoice: Invoice) -> dict[str, Any]:
     practice = settings.practice(session)
     session.flush()
     whose = {"payer": invoice.payer_id, "client": invoice.client_id, "practitioner": invoice.practitioner_id}
-    people = session.connection().execute(_PEOPLE, whose).one()
+    people = connection_of(session).execute(_PEOPLE, whose).one()
     return {
         "practice": {
             "name": practice.name,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 
 from sqlalchemy import ColumnElement, Select, and_, case, distinct, func, or_, select
 from sqlalchemy.orm import Session, joinedload
@@ -58,6 +59,12 @@ def billable(practice: Practice, creation: InvoiceCreation = InvoiceCreation.DAI
     """
     follows = creation is InvoiceCreation.DAILY or practice.invoice_creation is InvoiceCreation.MONTHLY
     theirs = (creation, InvoiceCreation.AS_PRACTICE) if follows else (creation,)
+    return _billable(theirs, takes_booked=practice.past_booked_is_attended)
+
+
+@lru_cache
+def _billable(theirs: tuple[InvoiceCreation, ...], *, takes_booked: bool) -> Select[Share]:
+    # Built once: a run asks it for every invoice.
     chosen = (
         select(Share)
         .join(Share.attendee)
@@ -76,7 +83,7 @@ def billable(practice: Practice, creation: InvoiceCreation = InvoiceCreation.DAI
             is_automatic(),
         )
     )
-    return chosen if practice.past_booked_is_attended else chosen.where(Attendee.status != Status.BOOKED)
+    return chosen if takes_booked else chosen.where(Attendee.status != Status.BOOKED)
 
 
 def is_automatic() -> ColumnElement[bool]:

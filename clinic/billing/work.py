@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol
 
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session, joinedload
@@ -20,6 +21,74 @@ WORK_MAX = 300
 NEVER_BILLED = frozenset({Status.CANCELLED_BY_CLIENT, Status.CANCELLED_BY_PRACTICE})
 BY_POLICY = frozenset({Status.NO_SHOW, Status.LATE_CANCELLED})
 _SUFFIXES = {Status.NO_SHOW: ", no show", Status.LATE_CANCELLED: ", late cancelled"}
+
+
+class Kind(Protocol):
+    """Be an appointment type, as far as a line's words ask."""
+
+    @property
+    def name(self) -> str:
+        """Return what it is called."""
+
+
+class Slot(Protocol):
+    """Be an item in the calendar, as far as a line's words ask."""
+
+    @property
+    def starts_at(self) -> datetime:
+        """Return when it starts."""
+
+    @property
+    def type(self) -> Kind | None:
+        """Return its type; None: a free-form event."""
+
+
+class Place(Protocol):
+    """Be a client's place in an item, as far as its bill asks."""
+
+    @property
+    def status(self) -> Status:
+        """Return what became of it."""
+
+    @property
+    def is_billed(self) -> bool:
+        """Say whether the fee sits on this place."""
+
+    @property
+    def do_not_invoice(self) -> bool:
+        """Say whether someone marked it so."""
+
+    @property
+    def fee_description(self) -> str:
+        """Return the fee's words as copied."""
+
+    @property
+    def fee_cents(self) -> int:
+        """Return the fee as copied."""
+
+    @property
+    def policy_cents(self) -> int | None:
+        """Return what is billed instead when it was missed."""
+
+
+class Part(Protocol):
+    """Be a share of a place's fee."""
+
+    @property
+    def id(self) -> int:
+        """Return which."""
+
+    @property
+    def attendee_id(self) -> int:
+        """Return whose place."""
+
+    @property
+    def amount_cents(self) -> int:
+        """Return how much of the fee."""
+
+    @property
+    def attendee(self) -> Place:
+        """Return the place."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +109,7 @@ class Work:
     is_silent: bool  # an Activity: the client hears of it only by this line
 
 
-def billed_cents(attendee: Attendee, practice: Practice) -> int:
+def billed_cents(attendee: Place, practice: Practice) -> int:
     """Return what the attendee's place bills: the fee, or by the status policy what is billed instead."""
     if attendee.status in NEVER_BILLED:
         return 0
@@ -52,7 +121,7 @@ def billed_cents(attendee: Attendee, practice: Practice) -> int:
     return attendee.fee_cents
 
 
-def shares_cents(session: Session, shares: Collection[Share], practice: Practice) -> dict[int, int]:
+def shares_cents(session: Session, shares: Collection[Part], practice: Practice) -> dict[int, int]:
     """Return what each share bills, in at most one query. The shares' attendees must be loaded."""
     missed = [share for share in shares if share.attendee.status in BY_POLICY]
     cents = {share.id: share.amount_cents for share in shares}
@@ -68,7 +137,7 @@ def shares_cents(session: Session, shares: Collection[Share], practice: Practice
     return cents
 
 
-def describe(attendee: Attendee, item: Item, practice: Practice, practitioner_name: str) -> str:
+def describe(attendee: Place, item: Slot, practice: Practice, practitioner_name: str) -> str:
     """Return a line's words: the fee's as copied at booking, or the practice's default description."""
     day = locales.day(clock.local_date(item.starts_at, practice.timezone), locales.named(practice.locale))
     kind = item.type.name if item.type is not None else "Session"
@@ -93,7 +162,7 @@ def share_for_line(session: Session, share_id: int) -> Share:
     return share
 
 
-def check_billable(attendee: Attendee, practice: Practice) -> None:
+def check_billable(attendee: Place, practice: Practice) -> None:
     """Refuse what bills nothing, in a sentence.
 
     Raises:

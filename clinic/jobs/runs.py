@@ -13,7 +13,7 @@ from clinic.kernel.database import writing
 from clinic.kernel.errors import RefusalError
 from clinic.models.practice import JobFailure, JobRun, JobStatus
 
-HEARTBEAT_EVERY = timedelta(seconds=30)
+HEARTBEAT_EVERY = timedelta(seconds=5)  # a run shows its progress as often
 DEAD_AFTER = timedelta(minutes=3)
 REASON_CHARS_MAX = 200
 log = logging.getLogger("clinic.jobs")
@@ -36,6 +36,7 @@ class Report:
 
     done: int = 0
     failed: int = 0
+    shown: int = 0  # how many of the done its row has counted already, for who watches
 
 
 def claim(job: str, local_date: date, now: datetime, *, repeats: bool = False) -> int | None:
@@ -73,7 +74,7 @@ def each(run_id: int, now: Clock, subjects: Iterable[Subject], act: Callable[[Su
     with writing() as session:
         # A run that is resumed or repeated tries again what it had left behind.
         session.execute(delete(JobFailure).where(JobFailure.run_id == run_id))
-    done = failed = 0
+    done = failed = shown = 0
     beat_at = now()
     for subject in subjects:
         try:
@@ -84,8 +85,10 @@ def each(run_id: int, now: Clock, subjects: Iterable[Subject], act: Callable[[Su
         if now() - beat_at >= HEARTBEAT_EVERY:
             beat_at = now()
             with writing() as session:
-                session.get_one(JobRun, run_id).heartbeat_at = beat_at
-    return Report(done, failed)
+                run = session.get_one(JobRun, run_id)
+                run.heartbeat_at, run.failed_count = beat_at, failed
+                run.done_count, shown = run.done_count + done - shown, done
+    return Report(done, failed, shown)
 
 
 def finish(run_id: int, report: Report, now: datetime, *, status: JobStatus = JobStatus.DONE) -> None:
@@ -93,7 +96,7 @@ def finish(run_id: int, report: Report, now: datetime, *, status: JobStatus = Jo
     with writing() as session:
         run = session.get_one(JobRun, run_id)
         run.status, run.finished_at, run.heartbeat_at = status, now, now
-        run.done_count, run.failed_count = run.done_count + report.done, report.failed
+        run.done_count, run.failed_count = run.done_count + report.done - report.shown, report.failed
 
 
 def _write_down(run_id: int, subject: Subject, error: Exception, now: datetime) -> None:

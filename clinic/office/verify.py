@@ -211,7 +211,7 @@ def _messages(session: Session) -> Iterator[str]:
 def _audit(session: Session) -> Iterator[str]:
     before = ""
     for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=CHUNK)):
-        if entry.hash != audit.chained(before, entry):
+        if entry.hash != audit.chained_of(before, entry):
             yield f"The audit trail was changed at entry {entry.id}."
             return
         before = entry.hash

@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinic.kernel.database import put
+from clinic.kernel.database import connection_of, put
 from clinic.models.practice import AuditEntry
 from clinic.practice.permissions import Actor
 
+_HASHED = ("user_id", "roles", "web_session_id", "address", "action", "object_type", "object_id", "detail", "outcome")
 _LAST_HASH = select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)
 
 
@@ -32,27 +33,21 @@ def record(
         action: a verb phrase such as "booked" or "issued invoice".
         detail: ids, amounts and states; never names, notes or anything clinical.
     """
-    before = session.connection().scalar(_LAST_HASH) or ""
-    entry = AuditEntry(
-        at=now,
-        user_id=who.user_id,
-        roles=",".join(sorted(who.roles)),
-        web_session_id=who.web_session_id,
-        address=who.address,
-        action=action,
-        object_type=object_type,
-        object_id=object_id,
-        detail=detail,
-        outcome=outcome,
-    )
-    entry.hash = chained(before, entry)
-    put(session, [entry])
+    before = connection_of(session).scalar(_LAST_HASH) or ""
+    entry = {
+        "at": now, "user_id": who.user_id, "roles": ",".join(sorted(who.roles)), "web_session_id": who.web_session_id,
+        "address": who.address, "action": action, "object_type": object_type, "object_id": object_id, "detail": detail,
+        "outcome": outcome,
+    }  # fmt: skip
+    put(session, AuditEntry, [entry | {"hash": chained(before, **entry)}])
 
 
-def chained(before: str, entry: AuditEntry) -> str:
-    """Return the hash of an entry over the hash of the one before it."""
-    content = [
-        before, entry.at.isoformat(timespec="microseconds"), entry.user_id, entry.roles, entry.web_session_id, entry.address,
-        entry.action, entry.object_type, entry.object_id, entry.detail, entry.outcome,
-    ]  # fmt: skip
+def chained(before: str, **entry: Any) -> str:
+    """Return the hash of an entry's content over the hash of the one before it."""
+    content = [before, entry["at"].isoformat(timespec="microseconds"), *(entry[name] for name in _HASHED)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def chained_of(before: str, entry: AuditEntry) -> str:
+    """Return the hash that a kept entry must have."""
+    return chained(before, at=entry.at, **{name: getattr(entry, name) for name in _HASHED})
