@@ -54,7 +54,7 @@ class Slot:
 class Place:
     """Be the client's place in the item, with its fee as copied when booked."""
 
-    id: int
+    item: Slot
     client_id: int
     client_name: str
     status: Status
@@ -67,20 +67,19 @@ class Place:
     tax_bp: int
     policy_cents: int | None
     billing_changed_at: datetime
-    item: Slot
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """Be one share that may be billed: it stands on no live line."""
 
+    attendee: Place
     id: int
     attendee_id: int
     payer_id: int
     amount_cents: int
     released_at: datetime | None
     bill_again_at: datetime | None
-    attendee: Place
 
 
 _COLUMNS = (
@@ -118,8 +117,8 @@ def _read(row: Any, payers: dict[int, Payer]) -> tuple[Candidate, Payer]:
     client_id, first_name, last_name, *fee = place
     kind, type_name, *times = slot
     item = Slot(kind, Named(type_name) if type_name is not None else None, *times)
-    attendee = Place(share[1], client_id, f"{first_name} {last_name}".strip(), *fee, item=item)
-    return Candidate(*share, attendee=attendee), payer
+    attendee = Place(item, client_id, f"{first_name} {last_name}".strip(), *fee)
+    return Candidate(attendee, *share), payer
 
 
 def _rows(chosen: Select[Share]) -> Select[*tuple[Any, ...]]:

@@ -3,7 +3,7 @@
 import logging
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import delete, select
@@ -36,7 +36,7 @@ class Report:
 
     done: int = 0
     failed: int = 0
-    shown: int = 0  # how many of the done its row has counted already, for who watches
+    shown: int = field(default=0, compare=False)  # how many of the done its row has counted already, for who watches
 
 
 def claim(job: str, local_date: date, now: datetime, *, repeats: bool = False) -> int | None:
