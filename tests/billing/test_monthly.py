@@ -6,7 +6,7 @@ import pytest
 
 from clinic.billing import daily, invoices, leftovers, night, payer_invoicing
 from clinic.kernel.errors import RefusalError
-from clinic.models.billing import InvoiceSource
+from clinic.models.billing import Invoice, InvoiceSource
 from clinic.models.people import Contact
 from clinic.models.practice import InvoiceCreation
 from clinic.office import verify
@@ -24,7 +24,7 @@ def bills_monthly(session, cast):
 
 def run(session, last=LAST, now=FIRST_NIGHT):
     made = [daily.bill(session, planned, now) for planned in daily.survey_month(session, last).planned]
-    return [invoice for invoice in made if invoice is not None]
+    return [session.get_one(Invoice, identity) for identity in made if identity is not None]
 
 
 def test_a_month_is_one_invoice_a_payer_and_client_dated_its_last_day(session, cast):
