@@ -185,6 +185,11 @@ PACKAGE_LINES = [
 PLACE_PACKAGES = [
     Row("place_packages.use_package", method, "/calendar/items/999999/use-package", STAFF) for method in ("GET", "POST")
 ]
+PACKAGE_CHANGES = [
+    Row(f"package_changes.{name}", method, f"/invoices/999999/package/{name}", allowed)
+    for name, allowed in (("adjust", DAILY_WORK), ("extend", DAILY_WORK), ("repoint", OWNER))
+    for method in ("GET", "POST")
+]
 PACKAGES = [
     Row("packages.index", "GET", "/packages", STAFF),
     Row("packages.new", "GET", "/packages/new", DAILY_WORK),
@@ -297,6 +302,7 @@ TYPES = [
 ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *CALENDAR, *HEALTH, *SETUP, *FEES, *PLACES, *PRACTITIONERS, *SETTINGS, *USERS]
 ROWS += [*CLIENTS, *CONTACTS, *PAYER_INVOICING, *GROUPS]
 ROWS += [*CLIENT_PACKAGES, *PACKAGE_LINES, *PLACE_PACKAGES, *PACKAGES]
+ROWS += PACKAGE_CHANGES
 ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
 ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *SERIES, *PLACE_BILLING, *HOURS, *TYPES]
 

@@ -93,6 +93,13 @@ class Counts:
         """Return how many may still be booked."""
         return self.purchased - self.booked - self.used - self.forfeited - self.expired
 
+    @property
+    def words(self) -> str:
+        """Return the sums in words: "5 bought: 1 used, 2 booked, 2 left"."""
+        parts = [("used", self.used), ("booked", self.booked), ("forfeited", self.forfeited), ("expired", self.expired)]
+        told = [f"{count} {word}" for word, count in parts if count] + [f"{self.remaining} left"]
+        return f"{self.purchased} bought: {', '.join(told)}"
+
     def at(self, *, held: int, is_over: bool) -> "Counts":
         """Return the sums when so many booked sessions were held by now and the last day has perhaps passed."""
         expired = self.expired + (self.remaining if is_over else 0)

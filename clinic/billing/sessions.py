@@ -17,7 +17,7 @@ COUNT_OF = {
     SessionEvent.FORFEITED: "forfeited",
     SessionEvent.EXPIRED: "expired",
 }
-_STANDING = ("booked", "used", "forfeited", "expired")
+STANDING = ("booked", "used", "forfeited", "expired")
 
 
 def bought(session: Session, who: Actor, invoice: Invoice, now: datetime) -> None:
@@ -60,11 +60,26 @@ def move(
     reason: str = "",
 ) -> None:
     """Write that a line's session now stands where the event leaves it. Safe to repeat: what already stands writes nothing."""
-    sums = select(*(func.coalesce(func.sum(getattr(SessionEntry, name)), 0) for name in _STANDING))
+    count = COUNT_OF.get(event)
+    put(session, who, line, event, count, now, sale_id=sale_id, attendee_id=attendee_id, reason=reason)
+
+
+def put(
+    session: Session,
+    who: Actor,
+    line: InvoiceLine,
+    event: SessionEvent,
+    count: str | None,
+    now: datetime,
+    *,
+    sale_id: int,
+    attendee_id: int | None = None,
+    reason: str = "",
+) -> None:
+    """Write that a line's session now stands in that count (None: it may be booked). Safe to repeat."""
+    sums = select(*(func.coalesce(func.sum(getattr(SessionEntry, name)), 0) for name in STANDING))
     before = session.execute(sums.where(SessionEntry.line_id == line.id)).one()
-    deltas = {
-        name: int(name == COUNT_OF.get(event)) - int(stood) for name, stood in zip(_STANDING, before, strict=True)
-    }  # fmt: skip
+    deltas = {name: int(name == count) - int(stood) for name, stood in zip(STANDING, before, strict=True)}
     if not any(deltas.values()):
         return
     entry = SessionEntry(sale_id=sale_id, line_id=line.id, attendee_id=attendee_id, event=event, at=now, user_id=who.user_id,
@@ -73,10 +88,19 @@ def move(
     session.flush()
 
 
+def note(session: Session, who: Actor, sale_id: int, reason: str, now: datetime) -> None:
+    """Write what became of a package as a whole: no count moves, but who and why stand in its ledger."""
+    entry = SessionEntry(sale_id=sale_id, event=SessionEvent.ADJUSTED, at=now, user_id=who.user_id, reason=reason)
+    session.add(entry)
+    session.flush()
+
+
 def is_open() -> ColumnElement[bool]:
-    """Say, in a query over invoice lines, that a line's session may be booked: no appointment, not credited, not spent."""
-    spent = select(
-        func.coalesce(func.sum(SessionEntry.booked + SessionEntry.used + SessionEntry.forfeited + SessionEntry.expired), 0)
-    ).where(SessionEntry.line_id == InvoiceLine.id)
+    """Say, in a query over invoice lines, that a line may take an appointment: it has none, is not credited and not spent.
+
+    An expired one may, too: the package's last day is compared with the appointment's, not with today.
+    """
+    spent = select(func.coalesce(func.sum(SessionEntry.booked + SessionEntry.used + SessionEntry.forfeited), 0))
+    spent = spent.where(SessionEntry.line_id == InvoiceLine.id)
     is_free = InvoiceLine.share_id.is_(None) & InvoiceLine.released_at.is_(None) & InvoiceLine.minutes.is_not(None)
     return is_free & (spent.correlate(InvoiceLine).scalar_subquery() == 0)

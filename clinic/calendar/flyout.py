@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinic.billing import states, work
+from clinic.billing import packages, states, work
 from clinic.calendar import booking, linking, series, statuses
 from clinic.calendar.linking import PackageLabel
 from clinic.calendar.offer import MODE_WORDS
@@ -68,6 +68,7 @@ class Billing:
     payer: str
     invoice: OnInvoice | None
     package: PackageLabel | None
+    left: int  # sessions of that package that may still be booked
     do_not_invoice: bool
     may_use_package: bool = False  # a package of this client has a session left for it
 
@@ -233,7 +234,8 @@ def _billings(session: Session, item: Item, practice: Practice, now: datetime) -
         .order_by(Share.position, Share.id)
     ).all()
     lines = work.live_lines(session, [share.id for share, _name in rows])
-    packages = linking.label_for(session, [attendee.id for attendee in billed]) if lines else {}
+    labels = linking.label_for(session, [attendee.id for attendee in billed]) if lines else {}
+    counted = packages.counts(session, {label.sale_id for label in labels.values()}, now) if labels else {}
     invoiced = (
         states.of(session, {line.invoice for line in lines.values()}, settings.house(session).local_date(now)) if lines else {}
     )
@@ -249,7 +251,8 @@ def _billings(session: Session, item: Item, practice: Practice, now: datetime) -
             billed_cents=work.billed_cents(attendee, practice),
             payer=", ".join(name for share, name in rows if share.attendee_id == attendee.id),
             invoice=_on_invoice([lines[s.id] for s, _n in rows if s.attendee_id == attendee.id and s.id in lines], invoiced),
-            package=packages.get(attendee.id),
+            package=labels.get(attendee.id),
+            left=counted[labels[attendee.id].sale_id].remaining if attendee.id in labels else 0,
             do_not_invoice=attendee.do_not_invoice,
             may_use_package=attendee.id in may_use,
         )

@@ -43,6 +43,7 @@ class PackageLabel:
     number: int
     of: int
     invoice_id: int
+    sale_id: int
     line_id: int
     is_unpaid: bool
     line_cents: int = 0  # what the session came to in the package
@@ -222,8 +223,8 @@ def label_for(session: Session, attendee_ids: Iterable[int]) -> dict[int, Packag
     owed = ledger.owed_cents(session, sorted(invoice_ids))
     return {
         attendee_id: PackageLabel(
-            name=sale.name, number=numbered[line.id][0], of=numbered[line.id][1], invoice_id=sale.invoice_id, line_id=line.id,
-            is_unpaid=owed.get(sale.invoice_id, 0) > 0, line_cents=line.unit_cents - line.discount_cents,
+            name=sale.name, number=numbered[line.id][0], of=numbered[line.id][1], invoice_id=sale.invoice_id, sale_id=sale.id,
+            line_id=line.id, is_unpaid=owed.get(sale.invoice_id, 0) > 0, line_cents=line.unit_cents - line.discount_cents,
         )
         for line, sale, attendee_id in held
     }  # fmt: skip

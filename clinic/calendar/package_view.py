@@ -1,6 +1,6 @@
 """What the package part of an invoice shows: the counts, every line with its appointment, and the session ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -8,7 +8,7 @@ from itertools import groupby
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from clinic.billing import ledger, packages
+from clinic.billing import ledger, packages, sessions
 from clinic.billing.packages import Counts
 from clinic.models.billing import InvoiceLine, PackageClient, PackageSale, SessionEntry, SessionEvent, Share
 from clinic.models.calendar import Attendee, Item, Status
@@ -32,10 +32,15 @@ _EVENT_WORDS = {
 
 @dataclass(frozen=True)
 class LineView:
-    """Hold a line as the package part shows it. `state` is one word: Used, Booked, Missed, Unassigned, Expired, Product."""
+    """Hold a line as the package part shows it.
+
+    `state` is one word: Used, Booked, Missed, Forfeited, Unassigned, Expired, Credited, Product. `session` is which session of
+    the package it is (0: a product).
+    """
 
     id: int
     number: int
+    session: int
     words: str
     amount_cents: int
     session_date: date | None
@@ -45,6 +50,11 @@ class LineView:
     client_name: str = ""
     may_edit: bool = False
     is_held: bool = False  # used because its time has passed, though nobody said so
+
+    @property
+    def mark(self) -> str:
+        """Return the class of the line's square: used, booked or open."""
+        return {"Unassigned": "open", "Booked": "booked"}.get(self.state, "used")
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,9 @@ class SaleView:
     good_through: date | None
     balance_cents: int
     is_draft: bool
+    is_over: bool
+    may_change: bool  # adjust and extend
+    may_repoint: bool
     terms: str
     lines: tuple[LineView, ...]
     entries: tuple[EntryView, ...]
@@ -122,8 +135,8 @@ def sale_for_invoice(
     if balance_cents is None:
         balance_cents = ledger.owed_cents(session, [invoice_id])[invoice_id]
     is_over = sale.expires_date is not None and sale.expires_date < settings.house(session).local_date(now)
-    can_edit = sale.invoice.issued_at is not None and who.may(Permission.LINK_PACKAGES)
-    lines = _lines(session, sale, now, is_over=is_over, can_edit=can_edit, is_shared=len(people) > 1)
+    is_draft = sale.invoice.issued_at is None
+    can_edit = not is_draft and who.may(Permission.LINK_PACKAGES)
     entries = session.execute(
         select(SessionEntry, User.name)
         .outerjoin(User, User.id == SessionEntry.user_id)
@@ -131,11 +144,14 @@ def sale_for_invoice(
         .order_by(SessionEntry.id)
     ).all()  # fmt: skip
     written = packages.tally(entry for entry, _user in entries)
+    standing = _standing(entry for entry, _user in entries)
+    lines = _lines(session, sale, now, standing, is_over=is_over, can_edit=can_edit, is_shared=len(people) > 1)
     held = sum(line.is_held for line in lines)
     return SaleView(
         id=sale.id, invoice_id=invoice_id, name=sale.name, clients=", ".join(people), practitioner=practitioner,
         location=location, counts=written.at(held=held, is_over=is_over), good_through=sale.expires_date,
-        balance_cents=balance_cents, is_draft=sale.invoice.issued_at is None,
+        balance_cents=balance_cents, is_draft=is_draft, is_over=is_over, may_change=who.may(Permission.SELL_PACKAGES),
+        may_repoint=not is_draft and who.may(Permission.REPOINT_PACKAGES),
         terms=sale.terms, lines=lines, entries=_entries(entries, {line.id: line.number for line in lines}),
     )  # fmt: skip
 
@@ -171,9 +187,23 @@ def sold_to(session: Session, who: Actor, client_id: int, now: datetime) -> list
     ]  # fmt: skip
 
 
+def _standing(entries: Iterable[SessionEntry]) -> dict[int, str]:
+    """Return by line the count its session stands in, as the ledger has it; one that may be booked is left out."""
+    by_line: dict[int, list[SessionEntry]] = {}
+    for entry in entries:
+        by_line.setdefault(entry.line_id or 0, []).append(entry)
+    tallied = {line_id: packages.tally(rows) for line_id, rows in by_line.items()}
+    return {
+        line_id: next(name for name in sessions.STANDING if getattr(counts, name))
+        for line_id, counts in tallied.items()
+        if any(getattr(counts, name) for name in sessions.STANDING)
+    }
+
+
 def _lines(
-    session: Session, sale: PackageSale, now: datetime, *, is_over: bool, can_edit: bool, is_shared: bool
-) -> tuple[LineView, ...]:
+    session: Session, sale: PackageSale, now: datetime, standing: dict[int, str], *, is_over: bool, can_edit: bool,
+    is_shared: bool,
+) -> tuple[LineView, ...]:  # fmt: skip
     rows = session.execute(
         select(InvoiceLine, Attendee, Item, Client)
         .outerjoin(Share, Share.id == InvoiceLine.share_id)
@@ -184,10 +214,14 @@ def _lines(
         .order_by(InvoiceLine.position)
     ).all()
     counts_past = settings.practice(session).past_booked_is_attended
+    at = {line.id: at for at, line in enumerate((row[0] for row in rows if row[0].minutes is not None), start=1)}
     return tuple(
         LineView(
-            id=line.id, number=line.position, words=f"{line.code} {line.description}".strip(), amount_cents=line.total_cents,
-            session_date=line.session_date, state=_state(line, attendee, item, now, is_over=is_over, counts_past=counts_past),
+            id=line.id, number=line.position, session=at.get(line.id, 0),
+            words=f"{line.code} {line.description}".strip(), amount_cents=line.total_cents, session_date=line.session_date,
+            state=_loose(line, standing.get(line.id), is_over=is_over)
+            if attendee is None or item is None or line.released_at is not None
+            else _linked(attendee, item, now, counts_past=counts_past),
             starts_at=item.starts_at if item else None, item_id=item.id if item else None,
             client_name=client.name if client and is_shared else "",
             may_edit=can_edit and line.released_at is None, is_held=_is_held(line, attendee, item, now) and counts_past,
@@ -196,15 +230,17 @@ def _lines(
     )  # fmt: skip
 
 
-def _state(
-    line: InvoiceLine, attendee: Attendee | None, item: Item | None, now: datetime, *, is_over: bool, counts_past: bool
-) -> str:
+def _loose(line: InvoiceLine, standing: str | None, *, is_over: bool) -> str:
     if line.released_at is not None:
         return "Credited"
     if line.minutes is None:
         return "Product"
-    if attendee is None or item is None:
-        return "Expired" if is_over else "Unassigned"
+    if standing is not None:
+        return standing.capitalize()
+    return "Expired" if is_over else "Unassigned"
+
+
+def _linked(attendee: Attendee, item: Item, now: datetime, *, counts_past: bool) -> str:
     if attendee.status is Status.ATTENDED:
         return "Used"
     if attendee.status in (Status.BOOKED, Status.ARRIVED):
@@ -223,7 +259,19 @@ def _entries(rows: Sequence[tuple[SessionEntry, str | None]], number_of: dict[in
     for _key, same in groupby(rows, key=lambda row: (row[0].at, row[0].event, row[0].user_id, row[0].reason)):
         group = list(same)
         entry, user = group[0]
-        numbers = sorted(number_of.get(each.line_id or 0, 0) for each, _user in group)
-        lines = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}–{numbers[-1]}"
-        told.append(EntryView(entry.at, _EVENT_WORDS[entry.event], lines, user or "By the clock", entry.reason))
+        told.append(
+            EntryView(entry.at, _EVENT_WORDS[entry.event], _numbered(group, number_of), user or "By the clock", entry.reason)
+        )
     return tuple(reversed(told))
+
+
+def _numbered(group: Sequence[tuple[SessionEntry, str | None]], number_of: dict[int, int]) -> str:
+    # "1–4, 7"; nothing for what concerns the package as a whole.
+    numbers = sorted(number_of[each.line_id] for each, _user in group if each.line_id in number_of)
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number])
+    return ", ".join("–".join(str(number) for number in run) for run in runs)

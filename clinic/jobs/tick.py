@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from clinic.billing import periods
 from clinic.billing.charges import WINDOW_HOURS
 from clinic.billing.stripe_gateway import Gateway
-from clinic.jobs import autopay, end_of_day, runs, send_messages
+from clinic.jobs import autopay, end_of_day, housekeeping, runs, send_messages
 from clinic.jobs.runs import Clock, Report
 from clinic.kernel import clock
 from clinic.kernel.database import reading, writing
@@ -32,6 +32,7 @@ class Due:
     month: date | None = None  # its last day
     night: date | None = None
     missed: tuple[date, ...] = ()
+    housekeeping: date | None = None
 
 
 def tick(gateway: Gateway | None, now: Clock, mailer: Mailer | None = None) -> list[str]:
@@ -56,6 +57,8 @@ def tick(gateway: Gateway | None, now: Clock, mailer: Mailer | None = None) -> l
     if asked.night is not None and _is_invoiced(asked.night):
         said += _say(f"AutoPay of {asked.night.isoformat()}", autopay.run(gateway, asked.night, now), "cards charged or tried")
     beat(now)
+    if asked.housekeeping is not None:
+        said += _say(f"Packages of {asked.housekeeping.isoformat()}", housekeeping.run(asked.housekeeping, now), "looked after")
     report = send_messages.run(mailer, now)
     if report.done or report.failed:
         said += _say("Messages", report, "sent")
@@ -78,7 +81,7 @@ def due(session: Session, now: datetime) -> Due:
     gone = [day for day in [*days, today] if not (day == today and is_open)]
     month = periods.month_ended_before(today)
     month_run = runs.run_of(session, end_of_day.MONTH_JOB, month)
-    has_run_before = session.scalar(select(JobRun.id).limit(1)) is not None
+    has_run_before = session.scalar(select(JobRun.id).where(JobRun.job != housekeeping.JOB).limit(1)) is not None
     first_enrolled_at = session.scalar(
         select(func.min(AutoPayEnrolment.enrolled_at)).where(AutoPayEnrolment.ended_at.is_(None))
     )
@@ -95,6 +98,7 @@ def due(session: Session, now: datetime) -> Due:
             and first_enrolled_at is not None
             and first_enrolled_at <= clock.day_start(day, practice.timezone)
         ),
+        housekeeping=today if status.get((housekeeping.JOB, today)) in (None, JobStatus.RUNNING) else None,
     )
 
 

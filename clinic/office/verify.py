@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session, aliased
 
 from clinic.calendar import recurrence
 from clinic.models import guards
-from clinic.models.billing import Invoice, InvoiceLine, NumberSeries, PackageSale, SessionEntry, Share
+from clinic.models.billing import Invoice, InvoiceLine, NumberSeries, PackageSale, SessionEntry, SessionEvent, Share
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
 from clinic.models.messages import Message, MessageState
 from clinic.models.money import Account, ChargeAttempt, ChargeStatus, LedgerTransaction, MoneyEvent, Payment, Posting
@@ -151,6 +151,9 @@ def _packages(session: Session) -> Iterator[str]:
             ).group_by(SessionEntry.line_id)
         )
     }
+    newest = select(func.max(SessionEntry.id)).group_by(SessionEntry.line_id)
+    # What a person put there by hand needs no appointment.
+    last = dict(session.execute(select(SessionEntry.line_id, SessionEntry.event).where(SessionEntry.id.in_(newest))).all())
     rows = session.execute(
         select(InvoiceLine, Invoice.issued_at)
         .join(PackageSale, PackageSale.invoice_id == InvoiceLine.invoice_id)
@@ -165,7 +168,8 @@ def _packages(session: Session) -> Iterator[str]:
             yield f"Package line {line.id} stands in more than one place of the session ledger."
         if line.share_id is not None and not any(standing):
             yield f"Package line {line.id} has an appointment that the session ledger does not know."
-        if line.share_id is None and any(standing[:2]):
+        is_adjusted = last.get(line.id) is SessionEvent.ADJUSTED
+        if line.share_id is None and (standing[0] or (standing[1] and not is_adjusted)):
             yield f"Package line {line.id} is booked in the session ledger, but has no appointment."
 
 

@@ -22,6 +22,7 @@ class Permission(StrEnum):
     SEE_PACKAGES = "see packages"
     SELL_PACKAGES = "sell packages"
     LINK_PACKAGES = "book and unlink package lines"
+    REPOINT_PACKAGES = "point packages to another practitioner or location"
     SEE_NIGHT = "see what the night does"
     ENROL_AUTOPAY = "enrol payers in AutoPay"
     SETTINGS = "change the practice's settings"

@@ -33,6 +33,7 @@ BLUEPRINTS = (
     "night",
     "outbox",
     "outcomes",
+    "package_changes",
     "package_lines",
     "packages",
     "payer_invoicing",

@@ -42,7 +42,7 @@ WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
         ("clients", "contacts", "groups", "client_billing", "client_packages", "cards", "autopay", "outbox"),
     ),
     ("Invoices", "invoices.index", Permission.SEE_INVOICES, ("invoices", "invoice_lines", "payments", "night")),
-    ("Packages", "packages.index", Permission.SEE_PACKAGES, ("packages", "package_lines", "whole_pack")),
+    ("Packages", "packages.index", Permission.SEE_PACKAGES, ("packages", "package_changes", "package_lines", "whole_pack")),
     ("Settings", "settings.index", Permission.SETTINGS, ("settings", "fees", "messages", "places", "practitioners", "staff")),
 )
 

@@ -16,7 +16,7 @@ from clinic.practice.permissions import Permission
 from clinic.views import invoice_page, invoice_tabs, pages
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, leave, page, say
-from clinic.views.frame import Word, known
+from clinic.views.frame import Word
 
 bp = Blueprint("invoices", __name__)
 MATCHES_MAX = 12
@@ -53,9 +53,9 @@ def new() -> Answer:
     with reading() as session:
         if client_id is None:
             found = clients.search(session, actor(), text, limit=MATCHES_MAX)
-            return page("billing/new.html", found=found, text=text, package_url=known("packages.choose"))
+            return page("billing/new.html", found=found, text=text, package_url=_package_url())
         client, form = _chosen(session, client_id)
-    return page("billing/new.html", client=client, form=form)
+    return page("billing/new.html", client=client, form=form, package_url=_package_url(client_id))
 
 
 @bp.post("/invoices/new")
@@ -155,6 +155,12 @@ def create_from_item(item_id: int) -> Answer:
     numbers = [invoice.number or "" for invoice in issued]
     say(f"Invoice {numbers[0]} is issued." if len(numbers) == 1 else f"Invoices {', '.join(numbers)} are issued.")
     return leave(key.location)
+
+
+def _package_url(client_id: int | None = None) -> str | None:
+    if not actor().may(Permission.SELL_PACKAGES):
+        return None
+    return url_for("packages.sell", client_id=client_id) if client_id else url_for("packages.choose")
 
 
 def _chosen(session: Session, client_id: int) -> tuple[Client, NewInvoiceForm]:

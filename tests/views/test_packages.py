@@ -188,3 +188,35 @@ def test_pat_sells_with_herself_only_and_unknown_things_are_not_found(as_, cast,
     assert pat.post(f"/packages/sell/{cast.cleo_id}", data=_sale(cast, practitioner=cast.piet_id)).status_code == 422
     for address in ("/packages/424242/edit", "/packages/sell/424242", "/clients/424242/packages"):
         assert as_("fay").get(address).status_code == 404
+
+
+def test_a_sold_package_is_adjusted_extended_and_pointed_elsewhere_from_its_invoice(as_, rows, cast, package):
+    fay, olga = as_("fay"), as_("olga")
+    fay.post(f"/packages/sell/{cast.cleo_id}", data=_sale(cast))
+    shown = olga.get("/invoices/1").text
+    for part in ('href="#line-5"', 'id="line-5"', "5 bought: 5 left", "/package/adjust", "/package/extend", "/package/repoint"):
+        assert part in shown
+    assert "/package/repoint" not in fay.get("/invoices/1").text
+    here = "/invoices/1/package/"
+    good = {
+        "adjust": {"which": 2, "standing": "used", "reason": "Given before"},
+        "extend": {"expires": "2036-02-01", "reason": "Was ill"},
+        "repoint": {"practitioner": cast.piet_id, "location": cast.mill_id, "reason": "On leave"},
+    }
+    bad = {
+        "adjust": [({"which": 99}, "Not a valid choice"), ({"reason": " "}, "Enter why."), ({"standing": ""}, "Not a valid")],
+        "extend": [({"expires": ""}, "tick No last day"), ({"expires": "2026-12-01"}, "Choose a day after")],
+        "repoint": [({"practitioner": cast.pat_id, "location": cast.harbour_id}, "Choose another"), ({"location": 9}, "Not a")],
+    }
+    for deed, typed in good.items():
+        for wrong, said in bad[deed]:
+            refused = olga.post(here + deed, data=typed | {"once": once.new_key()} | wrong)
+            assert (refused.status_code, said in refused.text) == (422, True), (deed, wrong)
+        posted = typed | {"once": once.new_key()}
+        assert [olga.post(here + deed, data=posted).status_code for _ in range(2)] == [303, 303]  # a double click is once
+    page = olga.get("/invoices/1").text
+    for words in ("5 bought: 1 used, 4 left", "Given before", ": Was ill", "Piet Vandermolen at Mill Lane"):
+        assert words in page, words
+    assert as_("pat").get(here + "adjust").status_code == 404  # it is Piet's now
+    assert "New Invoice" in fay.get(f"/invoices/new?client={cast.cleo_id}").text
+    assert f'href="/packages/sell/{cast.cleo_id}"' in fay.get(f"/invoices/new?client={cast.cleo_id}").text

@@ -1,0 +1,44 @@
+"""The forms that change a sold package: adjust, extend, point elsewhere."""
+
+from wtforms import BooleanField, RadioField, SelectField
+
+from clinic.billing.sold import Standing
+from clinic.forms.base import DayField, OnceForm, line
+from clinic.forms.packages import chosen
+
+STANDINGS = [
+    (Standing.USED.value, "Used"),
+    (Standing.FORFEITED.value, "Forfeited: missed and spent"),
+    (Standing.OPEN.value, "Free to be booked"),
+]
+
+
+class AdjustForm(OnceForm):
+    """Read where a session without an appointment is put, and why."""
+
+    which = SelectField("Session", coerce=chosen)
+    standing = RadioField("Put it to", choices=STANDINGS)
+    reason = line("Why", required=True)
+
+
+class ExtendForm(OnceForm):
+    """Read a package's new last day, and why."""
+
+    expires = DayField("Good through", required=False)
+    never = BooleanField("No last day")
+    reason = line("Why", required=True)
+
+
+class LastDayForm(OnceForm):
+    """Read a draft's last day: nothing of it has begun, so nobody is asked why."""
+
+    expires = DayField("Good through", required=False)
+    never = BooleanField("No last day")
+
+
+class RepointForm(OnceForm):
+    """Read who gives what is still unassigned of a package, and where, and why."""
+
+    practitioner = SelectField("Practitioner", coerce=chosen)
+    location = SelectField("Location", coerce=chosen)
+    reason = line("Why", required=True)

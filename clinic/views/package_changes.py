@@ -1,0 +1,88 @@
+"""Changing a package that was sold: a session adjusted by hand, a later last day, another practitioner or location."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, request, url_for
+from sqlalchemy.orm import Session
+
+from clinic.billing import offers, sold
+from clinic.billing.sold import Standing
+from clinic.forms.base import OnceForm
+from clinic.forms.package_changes import AdjustForm, ExtendForm, LastDayForm, RepointForm
+from clinic.kernel.database import reading, writing
+from clinic.kernel.errors import RefusalError
+from clinic.practice import once
+from clinic.practice.permissions import Permission
+from clinic.views.access import actor, now, requires
+from clinic.views.answer import Answer, page
+
+bp = Blueprint("package_changes", __name__)
+Act = Callable[[Session], None]
+
+
+@bp.route("/invoices/<int:invoice_id>/package/adjust", methods=["GET", "POST"])
+@requires(Permission.SELL_PACKAGES)
+def adjust(invoice_id: int) -> Answer:
+    """Put a session without an appointment where it belongs, with a reason."""
+    with reading() as session:
+        sale = sold.sale_for(session, actor(), invoice_id)
+        loose = sold.loose_lines(session, invoice_id)
+    form = AdjustForm(request.form or None)
+    form.which.choices = [(each.line_id, f"Line {each.number}, {each.words}: {each.standing}") for each in loose]
+
+    def act(session: Session) -> None:
+        standing = Standing(form.standing.data)
+        sold.adjust(session, actor(), invoice_id, form.which.data, standing, form.reason.data or "", now())
+
+    return _changed(invoice_id, form, act, "Adjust a session", sale=sale, loose=loose)
+
+
+@bp.route("/invoices/<int:invoice_id>/package/extend", methods=["GET", "POST"])
+@requires(Permission.SELL_PACKAGES)
+def extend(invoice_id: int) -> Answer:
+    """Make a package good for longer; a draft's last day is simply set."""
+    with reading() as session:
+        sale = sold.sale_for(session, actor(), invoice_id)
+    is_draft = sale.invoice.issued_at is None
+    form = (LastDayForm if is_draft else ExtendForm)(request.form or None, data={"expires": sale.expires_date})
+
+    def act(session: Session) -> None:
+        until = None if form.never.data else form.expires.data
+        if until is None and not form.never.data:
+            raise RefusalError("Enter the new last day, or tick No last day.", field="expires")
+        reason = form.reason.data if isinstance(form, ExtendForm) else ""
+        sold.extend(session, actor(), invoice_id, until, reason or "", now())
+
+    return _changed(invoice_id, form, act, "Set the last day" if is_draft else "Extend", sale=sale)
+
+
+@bp.route("/invoices/<int:invoice_id>/package/repoint", methods=["GET", "POST"])
+@requires(Permission.REPOINT_PACKAGES)
+def repoint(invoice_id: int) -> Answer:
+    """Let what is unassigned be given by another practitioner or elsewhere."""
+    with reading() as session:
+        sale = sold.sale_for(session, actor(), invoice_id)
+        people, places = offers.practitioners(session, actor()), offers.locations(session)
+    stands = {"practitioner": sale.practitioner_id, "location": sale.location_id}
+    form = RepointForm(request.form or None, data=stands)
+    form.practitioner.choices, form.location.choices = people, places
+
+    def act(session: Session) -> None:
+        sold.repoint(session, actor(), invoice_id, form.reason.data or "", now(), practitioner_id=form.practitioner.data,
+                     location_id=form.location.data)  # fmt: skip
+
+    return _changed(invoice_id, form, act, "Another practitioner or location", sale=sale)
+
+
+def _changed(invoice_id: int, form: OnceForm, act: Act, title: str, **context: object) -> Answer:
+    """Show the form, or do what it asks and go back to the invoice."""
+    then = url_for("invoices.show", invoice_id=invoice_id)
+    if request.method == "POST" and form.validate():
+        try:
+            with writing() as session:
+                key = once.claim(session, actor(), form.once.data, now())
+                act(session)
+                key.location = then
+        except RefusalError as refusal:
+            form.refuse(refusal)
+    return page("packages/change.html", form=form, then=then, back=then, title=title, **context)
