@@ -21,6 +21,7 @@ from clinic.practice.permissions import Actor
 __all__ = ["Candidate", "Choice", "MismatchError", "PackageLabel", "Usable", "candidate", "near_miss"]
 
 BY_STATUS = "By the appointment's status"
+THERE = {Status.BOOKED, Status.ARRIVED, Status.ATTENDED}  # is expected, came, or is counted as having come
 _CANCELLED = (Status.CANCELLED_BY_CLIENT, Status.CANCELLED_BY_PRACTICE)
 
 
@@ -97,7 +98,7 @@ def on_status(session: Session, who: Actor, attendee: Attendee, now: datetime) -
     if held is None:
         return
     line, sale = held
-    event, bills_cents = _fate(session, attendee, line)
+    event, bills_cents = _fate_beside_others(session, attendee) or _fate(session, attendee, line)
     if event is not SessionEvent.RETURNED:
         attendee.policy_cents = None
         if line.share_id is None:
@@ -318,6 +319,17 @@ def _sole_share(session: Session, attendee_id: int) -> Share | None:
     on_line = select(InvoiceLine.id).where(InvoiceLine.share_id == Share.id, InvoiceLine.released_at.is_(None)).exists()
     rows = session.execute(select(Share, on_line.label("on_line")).where(Share.attendee_id == attendee_id)).all()
     return rows[0][0] if len(rows) == 1 and not rows[0][1] else None
+
+
+def _fate_beside_others(session: Session, attendee: Attendee) -> tuple[SessionEvent, None] | None:
+    """Return where the session of a couple or family stands while anyone else of them is there: it bills once (1.8)."""
+    others = session.scalars(select(Attendee).where(Attendee.item_id == attendee.item_id, Attendee.id != attendee.id)).all()
+    if attendee.status in THERE or any(other.is_billed for other in others):
+        return None
+    there = {other.status for other in others} & THERE
+    if not there:
+        return None
+    return (SessionEvent.USED if Status.ATTENDED in there else SessionEvent.BOOKED), None
 
 
 def _fate(session: Session, attendee: Attendee, line: InvoiceLine) -> tuple[SessionEvent, int | None]:

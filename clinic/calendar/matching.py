@@ -73,9 +73,10 @@ def candidate(
         .where(PackageSale.expires_date.is_(None) | (PackageSale.expires_date >= on_date))
     )
     if attendee_id is not None:
-        # Not the next line of the same package either: that would undo by itself what somebody did by hand.
+        # Not the next line of this fee in the same package either: that would undo by itself what somebody did by hand.
         theirs = aliased(InvoiceLine)
         unlinked = select(theirs.invoice_id).join(UnlinkedPair, UnlinkedPair.line_id == theirs.id)
+        unlinked = unlinked.where(theirs.fee_id == fee_id)
         query = query.where(InvoiceLine.invoice_id.not_in(unlinked.where(UnlinkedPair.attendee_id == attendee_id)))
     found = session.execute(query.add_columns(PackageSale).order_by(*_in_order()).limit(1)).first()
     if found is None:

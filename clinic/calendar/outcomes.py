@@ -105,6 +105,8 @@ def _told(
     house: House,
     heir: str | None,
 ) -> _Told:
+    if billing.package and heir is not None:
+        return _Told(f"keeps the session of “{billing.package.name}”, which {heir} still comes to")
     if billing.package:
         return _of_package(status, billing.package.name, billing.package.line_cents, practice, house)
     if billing.invoice:

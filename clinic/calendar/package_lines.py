@@ -241,8 +241,10 @@ def _remove(
         line.session_date = None
     if edit.cancels_too:
         who.must(Permission.BOOK)
+        # One of a therapy group; a couple or family is billed once and cancelled whole.
+        billed = session.scalars(select(Attendee.id).where(Attendee.item_id == item.id, Attendee.is_billed)).all()
         statuses.set_status(
-            session, who, item.id, Status.CANCELLED_BY_PRACTICE, now, attendee_id=attendee.id,
+            session, who, item.id, Status.CANCELLED_BY_PRACTICE, now, attendee_id=attendee.id if len(billed) > 1 else None,
             reason="Cancelled from the package invoice", notifies=edit.notifies,
         )  # fmt: skip
 

@@ -120,6 +120,9 @@ def set_status(
     for attendee in chosen:
         _settle(session, who, item, attendee, practice, now, bills_cents)
         audit.record(session, who, "set status", "item", item.id, now, status=status.value, attendee_id=attendee.id)
+    billed = [each for each in item.attendees if each.is_billed]
+    if len(billed) == 1 and billed[0] not in chosen:  # the package session of a couple follows whoever is there
+        linking.on_status(session, who, billed[0], now)
     session.flush()
     outbox.tell(session, who, item, told, now, notifies=notifies)
     return item
@@ -184,4 +187,4 @@ def _hand_over_fee(session: Session, item: Item, now: datetime) -> None:
 
 def is_there(attendee: Attendee) -> bool:
     """Say whether the attendee is expected, came, or is counted as having come."""
-    return attendee.status in (Status.BOOKED, Status.ARRIVED, Status.ATTENDED)
+    return attendee.status in linking.THERE

@@ -1,5 +1,6 @@
 """An appointment and a package line find each other by themselves, stay together, and part only on purpose."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -277,3 +278,17 @@ def test_deleting_the_appointment_gives_the_session_back_and_leaves_the_invoice(
     line = _lines(session, sale)[0]
     assert (line.share_id, line.session_date) == (None, None)
     assert _counts(session, sale) == (5, 0, 0, 5)
+
+
+def test_another_fee_of_the_same_package_is_found_after_the_first_was_let_go(session, cast):
+    rows = (FeeRow(cast.therapy_fee_id, 1), FeeRow(cast.intake_fee_id, 1))
+    package = packages.save(session, cast.fay, Template(name="Both", rows=rows), NOW)
+    sale = Sale(package.id, (cast.cleo_id,), cast.cleo_payer_id, cast.pat_id, cast.harbour_id)
+    lines = packages.sell(session, cast.fay, sale, NOW).lines
+    item, attendee = _book(session, cast)
+    assert linking.held_line(session, attendee.id)[0].id == lines[0].id
+    wanted = booking.Wanted(cast.therapy_id, cast.pat_id, THURSDAY, 50, cast.cleo_id, fee_id=cast.intake_fee_id)
+    with pytest.raises(MismatchError, match="another fee"), session.begin_nested():
+        booking.edit(session, cast.fay, item.id, wanted, NOW, version=1)
+    booking.edit(session, cast.fay, item.id, replace(wanted, package_choice=Choice.UNLINK), NOW, version=1)
+    assert linking.held_line(session, attendee.id)[0].id == lines[1].id

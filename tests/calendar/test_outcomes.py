@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from clinic.billing import invoices, packages, work
 from clinic.billing.packages import FeeRow, Sale, Template
-from clinic.calendar import booking, flyout, outcomes, statuses
+from clinic.calendar import booking, flyout, linking, outcomes, statuses
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.models.billing import InvoiceLine, PackageKind, SessionEntry, SessionEvent
 from clinic.models.calendar import Status
@@ -127,6 +127,22 @@ def test_the_fee_of_a_couple_passes_to_who_comes(session, cast):
     assert (way.says, way.cents) == ("the fee of $150.00 passes to Otto Brandt", None)
     assert _way(session, cast, item, Status.NO_SHOW, attendee_id=other.id).says == "bills nothing"
     assert _way(session, cast, item, Status.NO_SHOW).cents == 15_000
+
+
+def test_a_couples_package_session_stays_while_one_of_them_comes(session, cast):
+    _packaged(session, cast)
+    item = booking.book(session, cast.fay, therapy(cast, at(9), client_id=None, group_id=cast.couple_id), NOW)
+    cleo = next(each for each in item.attendees if each.is_billed)
+    otto = next(each for each in item.attendees if not each.is_billed)
+    way = _way(session, cast, item, Status.NO_SHOW, attendee_id=cleo.id)
+    assert (way.says, way.cents) == ("keeps the session of “Two sessions”, which Otto Brandt still comes to", None)
+    session.get(Practice, 1).no_show_bp = 0
+    _set(session, cast, item, Status.NO_SHOW, attendee_id=cleo.id)
+    assert linking.held_line(session, cleo.id) is not None
+    _set(session, cast, item, Status.ATTENDED, attendee_id=otto.id)
+    assert _last_event(session) is SessionEvent.USED
+    _set(session, cast, item, Status.NO_SHOW, attendee_id=otto.id)  # then nobody came
+    assert (linking.held_line(session, cleo.id), _last_event(session)) == (None, SessionEvent.RETURNED)
 
 
 def test_a_therapy_group_says_what_each_of_them_is_billed(session, cast):

@@ -320,3 +320,14 @@ def test_moving_a_line_past_its_last_day_asks_what_becomes_of_the_session(as_, r
     assert (asked.status_code, "Leave it linked" in asked.text) == (422, True)
     assert fay.post(_at(sold), data=late | {"package_choice": "leave"}, headers=HTMX).status_code == 200
     assert _line(rows, sold).session_date == day + timedelta(days=1)
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "plain"])
+def test_a_time_taken_when_it_is_saved_comes_back_with_three_free_ones(as_, rows, sold, day, headers):
+    fay = as_("fay")
+    fay.post(_at(sold), data=_yes(day))
+    late = fay.post(_at(sold, 2), data=_yes(day, time="10:30"), headers=headers)
+    assert (late.status_code, _read(late).inputs["time"]) == (409, "10:30")
+    assert "Taken" in _texts(late)
+    assert late.text.count('name="pick"') == 3
+    assert (_items(rows), _line(rows, sold, 2).session_date) == (1, None)
