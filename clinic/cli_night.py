@@ -120,5 +120,6 @@ def _gateway() -> Gateway | None:
 
 def _mailer(at: datetime | None) -> Mailer | None:
     # At a made-up time nobody is written to, but for a server on this machine.
-    mailer = mailer_from(current_app.config["CLINIC"].SMTP_URL)
+    config: Config = current_app.config["CLINIC"]
+    mailer = mailer_from(config.SMTP_URL, config.BASE_URL)
     return mailer if at is None or mailer is None or mailer.host in LOCAL_HOSTS else None

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy.orm import Session
 
-from clinic.billing import enrolments, invoices, packages, payments
+from clinic.billing import enrolments, invoices, packages, payments, refunds
 from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.calendar import booking, linking, package_lines, series, types
 from clinic.calendar.occurrences import Choices
@@ -220,6 +220,20 @@ WEEKS += [
 ROWS += WEEKS
 
 
+def _paid_once(session: Session, cast: Cast) -> None:
+    """Let one payment cover 20 invoices, and part of it be given back."""
+    for _ in range(20):
+        invoice = invoices.draft(session, cast.fay, payer_id=cast.cleo_payer_id, client_id=cast.cleo_id, now=NOW)
+        invoices.add_line(session, invoice, invoices.NewLine("Letter", 2_000))
+        invoices.issue(session, cast.fay, invoice, NOW)
+    paid = payments.record(
+        session, cast.bill, payer_id=cast.cleo_payer_id, method=Method.CASH, amount_cents=45_000, now=NOW, confirms_more=True
+    )
+    assert paid.id == 1
+    for _ in range(5):
+        refunds.record(session, cast.bill, refunds.Wanted(paid.id, 100, Method.CASH), NOW)
+
+
 def busy_night(session: Session, cast: Cast) -> None:
     """Let 40 payers be billed and charged tonight, some on hold, some skipped, and some work be left for a person."""
     bills_daily(session, since=date(2026, 1, 10))
@@ -239,6 +253,10 @@ def busy_night(session: Session, cast: Cast) -> None:
 
 
 NIGHT = [
+    Row("a payment", "bill", "/payments/1/", queries=12, kilobytes=4, stage=_paid_once),
+    Row("refunding a payment", "bill", "/payments/1/refund", queries=12, kilobytes=4, stage=_paid_once),
+    Row("undoing a payment", "bill", "/payments/1/undo", queries=12, kilobytes=4, stage=_paid_once),
+    Row("a receipt to print", "fay", "/payments/1/print", queries=12, kilobytes=4, stage=_paid_once),
     Row("tonight", "fay", "/invoices/tonight", queries=12, kilobytes=4, stage=busy_night),
     Row("last night", "fay", "/invoices/last-night", queries=9, kilobytes=3),
     Row("how a payer is invoiced", "fay", lambda cast: f"/contacts/{cast.pellworth_id}/invoicing", queries=5, kilobytes=3),

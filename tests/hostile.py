@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinic.billing import invoices, packages, payments
+from clinic.billing import invoices, packages, payments, refunds
 from clinic.billing.lines import NewLine
 from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.calendar import booking, feed, hours, series
@@ -252,7 +252,7 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
     sold = packages.sell(
         session, cast.olga, Sale(package.id, (cast.cleo_id,), cast.cleo_payer_id, cast.pat_id, cast.harbour_id), NOW
     )
-    payments.record(session, cast.olga, payer_id=cast.otto_payer_id, method=Method.CASH, amount_cents=5_000, now=NOW)
+    cash = payments.record(session, cast.olga, payer_id=cast.otto_payer_id, method=Method.CASH, amount_cents=5_000, now=NOW)
     otto = invoices.draft(session, cast.olga, payer_id=cast.otto_payer_id, client_id=cast.otto_id, now=NOW)
     invoices.add_line(session, otto, NewLine("Letter", 2_000))
     invoices.issue(session, cast.olga, otto, NOW)
@@ -280,6 +280,11 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
     )  # fmt: skip
     session.add(attempt)
     session.flush()
+    by_card = payments.record(
+        session, cast.olga, payer_id=cast.cleo_payer_id, method=Method.ONLINE_CARD, amount_cents=900, now=NOW,
+        reference="4242", stripe_payment_intent="pi_x",
+    )  # fmt: skip
+    back = refunds.start(session, cast.olga, refunds.Wanted(by_card.id, 300, Method.ONLINE_CARD), NOW)
     told = list(session.scalars(select(Message.id).limit(2)))
     assert told, "somebody is told of something"
     return {
@@ -288,6 +293,8 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
         "token": [feed.reset(session, cast.olga, cast.pat_id, NOW)],
         "card_id": [card.id],
         "attempt_id": [attempt.id],
+        "payment_id": [cash.id, by_card.id],
+        "refund_id": [back.id],
         "share_id": list(session.scalars(select(Share.id).limit(3))),
         "client_id": [cast.cleo_id, cast.otto_id, spare_client.id],
         "contact_id": [cast.pellworth_id, guardian.id],

@@ -306,6 +306,24 @@ ROWS += PACKAGE_CHANGES
 ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
 ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *SERIES, *PLACE_BILLING, *HOURS, *TYPES]
 
+_PAYMENT = "/payments/999999"
+RECEIPTS = [
+    Row("receipts.show", "GET", f"{_PAYMENT}/", STAFF),
+    Row("receipts.print_view", "GET", f"{_PAYMENT}/print", STAFF),
+    Row("receipts.download", "GET", f"{_PAYMENT}/pdf", STAFF),
+    Row("receipts.email", "GET", f"{_PAYMENT}/email", STAFF),
+    Row("receipts.email", "POST", f"{_PAYMENT}/email", STAFF),
+]
+REFUNDS = [
+    Row(f"refunds.{verb}", method, f"{_PAYMENT}/{path}", allowed)
+    for verb, path, allowed in (
+        ("refund", "refund", MONEY_BACK),
+        ("undo", "undo", STAFF),  # their own of today; the rule asks for the rest
+        ("ask", "refunds/999999/ask", MONEY_BACK),
+        ("close", "refunds/999999/close", MONEY_BACK),
+    )
+    for method in ("GET", "POST")
+]
 _CARDS = "/clients/999999/payers/999999/cards"
 _AUTOPAY = "/clients/999999/payers/999999/autopay"
 CARDS = [
@@ -348,7 +366,7 @@ NIGHTS = [
     ),
 ]
 WEBHOOKS = [Row("webhooks.stripe", "POST", "/webhooks/stripe", EVERYONE)]
-ROWS += [*CARDS, *AUTOPAY, *NIGHTS, *WEBHOOKS]
+ROWS += [*CARDS, *AUTOPAY, *NIGHTS, *WEBHOOKS, *RECEIPTS, *REFUNDS]
 _FEED = "/calendar/feeds/{}"
 FEEDS = [
     # Not one's own is 404, which is not 403: Pat has her own, Olga sees to anyone's.
@@ -372,8 +390,8 @@ ROWS += [
 MESSAGES = [
     Row("outbox.index", "GET", "/messages", STAFF),
     Row("outbox.show", "GET", "/messages/999999", STAFF),
-    Row("outbox.resend", "GET", "/messages/999999/send", DAILY_WORK),
-    Row("outbox.resend", "POST", "/messages/999999/send", DAILY_WORK),
+    Row("outbox.resend", "GET", "/messages/999999/send", STAFF),
+    Row("outbox.resend", "POST", "/messages/999999/send", STAFF),
     Row("outbox.of_client", "GET", lambda cast: f"/clients/{cast.cleo_id}/messages", STAFF),
     Row("outbox.choices_of", "GET", lambda cast: f"/clients/{cast.cleo_id}/messages/choices", DAILY_WORK),
     Row("outbox.choose", "POST", lambda cast: f"/clients/{cast.cleo_id}/messages/choices", DAILY_WORK),

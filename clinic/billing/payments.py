@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import invoices, ledger
@@ -13,8 +13,9 @@ from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.kernel.money import AMOUNT_MAX_CENTS
 from clinic.models.billing import Invoice
 from clinic.models.money import METHOD_NAMES, Account, Method, MoneyEvent, Payment, PaymentMethodName, Posting
-from clinic.models.people import Contact
+from clinic.models.people import Client, Contact
 from clinic.models.practice import User
+from clinic.people import clients
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
@@ -42,10 +43,15 @@ class Settlement:
     @property
     def words(self) -> str:
         """Return how it was paid: "Online card ending 4242", "Check 1021", "Cash"."""
-        if self.method is Method.ONLINE_CARD:
-            name = self.method_name.removesuffix(" on file")
-            return f"{name} ending {self.reference}" if self.reference else name
-        return f"{self.method_name} {self.reference}" if self.reference else self.method_name
+        return way_words(self.method, self.method_name, self.reference)
+
+
+def way_words(method: Method, name: str, reference: str) -> str:
+    """Return how something was paid: "Online card ending 4242", "Check 1021", "Cash"."""
+    if method is Method.ONLINE_CARD:
+        name = name.removesuffix(" on file")
+        return f"{name} ending {reference}" if reference else name
+    return f"{name} {reference}" if reference else name
 
 
 def record(
@@ -125,11 +131,34 @@ def methods(session: Session) -> Methods:
 
 def credit_and_last_method(session: Session, payer_id: int) -> tuple[int, Method | None]:
     """Return the payer's unallocated cents, and how they paid last (None before their first payment), in one query."""
-    last = select(Payment.method).where(Payment.payer_id == payer_id).order_by(Payment.id.desc()).limit(1).scalar_subquery()
+    real = (Payment.payer_id == payer_id, Payment.reversed_at.is_(None))
+    last = select(Payment.method).where(*real).order_by(Payment.id.desc()).limit(1).scalar_subquery()
     credit = func.coalesce(-func.sum(Posting.amount_cents), 0)
     of_payer = (Posting.payer_id == payer_id, Posting.account == Account.UNALLOCATED)
     cents, method = session.execute(select(credit, last).where(*of_payer)).one()
     return int(cents), method
+
+
+def payment_for(session: Session, who: Actor, payment_id: int) -> Payment:
+    """Load a payment that is theirs to see: its payer pays for one of their clients, or was billed for one.
+
+    Raises:
+        NotFoundError: there is none, or it is not theirs.
+    """
+    payment = session.get(Payment, payment_id)
+    if payment is None:
+        raise NotFoundError("payment")
+    billed = invoices.theirs(who)
+    if billed is None:
+        return payment
+    payer_id = payment.payer_id
+    client = select(Client.id).where(
+        clients.seen_by(who), or_(Client.contact_id == payer_id, Client.default_payer_id == payer_id)
+    )
+    invoice = select(Invoice.id).where(billed, Invoice.payer_id == payer_id)
+    if not session.scalar(select(or_(client.exists(), invoice.exists()))):
+        raise NotFoundError("payment")
+    return payment
 
 
 def settlements(session: Session, invoice_ids: Collection[int]) -> dict[int, list[Settlement]]:

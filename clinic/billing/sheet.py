@@ -51,6 +51,7 @@ class Paid:
     method: str
     amount_cents: int
     taken_by: str
+    payment_id: int
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def of(session: Session, invoice: Invoice, now: datetime) -> Sheet:
         number=invoice.number or "",
         state=state,
         house=_house(session, practice),
-        practice=_practice(practice),
+        practice=party_of(practice),
         payer=Party(frozen["payer"]["name"], _lines(frozen["payer"]["address"])),
         client=frozen["client"]["name"] if frozen["client"] else "",
         practitioner=_practitioner(given_by) if given_by else None,
@@ -156,7 +157,7 @@ def with_package(session: Session, invoice: Invoice, shown: Sheet, now: datetime
 
 def _paid(session: Session, invoice: Invoice) -> tuple[Paid, ...]:
     return tuple(
-        Paid(each.received_date, each.words, each.amount_cents, each.taken_by)
+        Paid(each.received_date, each.words, each.amount_cents, each.taken_by, each.payment_id)
         for each in payments.settlements(session, [invoice.id])[invoice.id]
     )
 
@@ -170,7 +171,8 @@ def _house(session: Session, practice: dict[str, Any]) -> House:
     )
 
 
-def _practice(practice: dict[str, Any]) -> Party:
+def party_of(practice: dict[str, Any]) -> Party:
+    """Return the practice as it stands on a document."""
     tax_id = f"Tax ID {practice['tax_id']}" if practice["tax_id"] else ""
     under = (*_lines(practice["address"]), tax_id, practice["phone"], practice["email"])
     return Party(practice["name"], tuple(line for line in under if line))

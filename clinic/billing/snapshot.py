@@ -25,22 +25,11 @@ _PEOPLE = (
 
 def take(session: Session, invoice: Invoice) -> dict[str, Any]:
     """Return plain values for JSON: practice, payer, client, practitioner and reference."""
-    practice = settings.practice(session)
     session.flush()
     whose = {"payer": invoice.payer_id, "client": invoice.client_id, "practitioner": invoice.practitioner_id}
     people = connection_of(session).execute(_PEOPLE, whose).one()
     return {
-        "practice": {
-            "name": practice.name,
-            "address": practice.address,
-            "phone": practice.phone,
-            "email": practice.email,
-            "tax_id": practice.tax_id,
-            "currency": practice.currency,
-            "locale": practice.locale,
-            "footer": practice.document_footer,
-            "tax_inclusive": practice.tax_inclusive,
-        },
+        "practice": practice(session),
         "payer": {"name": people.payer, "address": people.address},
         "client": {"name": f"{people.first_name} {people.last_name}".strip()} if people.first_name is not None else None,
         "practitioner": {
@@ -52,4 +41,20 @@ def take(session: Session, invoice: Invoice) -> dict[str, Any]:
         if people.given_by is not None
         else None,
         "reference": invoice.reference,
+    }
+
+
+def practice(session: Session) -> dict[str, Any]:
+    """Return the practice's part of a document, as plain values for JSON."""
+    row = settings.practice(session)
+    return {
+        "name": row.name,
+        "address": row.address,
+        "phone": row.phone,
+        "email": row.email,
+        "tax_id": row.tax_id,
+        "currency": row.currency,
+        "locale": row.locale,
+        "footer": row.document_footer,
+        "tax_inclusive": row.tax_inclusive,
     }

@@ -71,4 +71,6 @@ def derive(invoice: Invoice, posted: dict[MoneyEvent, int], today: date, grace: 
     return State("Part paid" if paid > 0 else "Unpaid", owed_cents=owed, paid_cents=paid)
 
 
-_PAYING = (MoneyEvent.ALLOCATED, MoneyEvent.RELEASED, MoneyEvent.REFUNDED)
+_PAYING = (
+    MoneyEvent.ALLOCATED, MoneyEvent.RELEASED, MoneyEvent.REFUNDED, MoneyEvent.REVERSED, MoneyEvent.DISPUTE_LOST,
+)  # fmt: skip

@@ -1,151 +1,38 @@
 """The card processor: the only file that talks to Stripe, and what its answers mean to this practice."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+from clinic.billing.declines import verdict_of
+from clinic.billing.processor import (
+    CardFacts,
+    CardSettings,
+    Charge,
+    Event,
+    ForgedEventError,
+    Gateway,
+    GatewayError,
+    Outcome,
+    RefundAnswer,
+    RefundOrder,
+    RefundSeen,
+    Returned,
+    Seen,
+    Setup,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     import stripe
 
+__all__ = [
+    "CardFacts", "Charge", "Event", "ForgedEventError", "Gateway", "GatewayError", "Outcome", "Seen", "Setup", "StripeGateway",
+    "Verdict", "gateway_from", "verdict_of",
+]  # fmt: skip
 TIMEOUT_SECONDS = 30
 RETRIES_MAX = 1
 LIST_MAX = 100
-# What an issuer's advice means (Stripe: declines, advice codes). It is asked before the code.
-HARD_ADVICE = frozenset({"do_not_try_again", "confirm_card_data"})
-SOFT_ADVICE = frozenset({"try_again_later"})
-HARD_CODES = frozenset(
-    {
-        "lost_card", "stolen_card", "pickup_card", "expired_card", "incorrect_number", "incorrect_cvc", "invalid_account",
-        "restricted_card", "fraudulent", "invalid_number", "invalid_cvc", "invalid_expiry_month", "invalid_expiry_year",
-        "new_account_information_available", "revocation_of_all_authorizations", "revocation_of_authorization",
-        "stop_payment_order", "merchant_blacklist", "card_not_supported", "currency_not_supported",
-    }
-)  # fmt: skip
-AUTHENTICATION_CODES = frozenset({"authentication_required", "authentication_not_handled"})
 CARD_PARAMS = frozenset({"payment_method", "customer"})
-
-
-class Verdict(StrEnum):
-    """Name what became of a charge. Only UNKNOWN may still have moved money without our knowing."""
-
-    SUCCEEDED = "succeeded"
-    SOFT = "soft"
-    HARD = "hard"
-    NEEDS_CLIENT = "needs_client"
-    UNKNOWN = "unknown"
-
-
-class GatewayError(Exception):
-    """Say that the processor did not answer, or not with what was asked for."""
-
-
-class ForgedEventError(Exception):
-    """Say that an event does not carry the processor's signature."""
-
-
-@dataclass(frozen=True)
-class Charge:
-    """Be what is sent to have a card charged; sent again with the same key it must be the same to the letter."""
-
-    amount_cents: int
-    currency: str
-    customer: str
-    payment_method: str
-    key: str
-    attempt_id: int
-    description: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Be the processor's answer about a charge."""
-
-    verdict: Verdict
-    payment_intent: str | None = None
-    code: str = ""
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class CardFacts:
-    """Be what may be known of a card that the processor keeps."""
-
-    payment_method: str
-    brand: str
-    last4: str
-    exp_month: int
-    exp_year: int
-
-
-@dataclass(frozen=True)
-class Setup:
-    """Be a visit to the hosted card page: whose it is, and the card if one was kept."""
-
-    customer: str
-    card: CardFacts | None
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Be a charge as the processor has it now: whose, made for which attempt, and what became of it."""
-
-    customer: str
-    attempt_id: int | None
-    outcome: Outcome
-
-
-@dataclass(frozen=True)
-class Event:
-    """Be a signed event: only its ids are believed, the object's state is read again."""
-
-    id: str
-    type: str
-    object_id: str
-
-
-class CardSettings(Protocol):
-    """Be the part of the configuration that cards need."""
-
-    @property
-    def STRIPE_SECRET_KEY(self) -> str:  # noqa: N802 - the environment's name
-        """Return the processor's key, empty when cards are off."""
-
-    @property
-    def STRIPE_WEBHOOK_SECRET(self) -> str:  # noqa: N802
-        """Return the secret that events are signed with."""
-
-    @property
-    def STRIPE_API_BASE(self) -> str:  # noqa: N802
-        """Return the stand-in's address; empty for the processor itself."""
-
-
-class Gateway(Protocol):
-    """Be a card processor."""
-
-    def new_customer(self, *, name: str, key: str) -> str:
-        """Make a customer, once for each key, and return its id."""
-
-    def start_setup(self, *, customer: str, currency: str, success_url: str, cancel_url: str) -> str:
-        """Return the address of a hosted page that keeps a card for that customer."""
-
-    def setup(self, session_id: str) -> Setup:
-        """Read what a visit to the hosted page came to."""
-
-    def detach(self, payment_method: str) -> None:
-        """Let a card go. Safe to repeat."""
-
-    def charge(self, charge: Charge) -> Outcome:
-        """Charge a card while its owner is away. Never raises: what cannot be known is UNKNOWN."""
-
-    def find(self, *, customer: str, attempt_id: int, since: datetime) -> Outcome | None:
-        """Look among the customer's charges for one made for that attempt; None: there is none."""
-
-    def intent(self, payment_intent: str) -> Seen:
-        """Read a charge again."""
-
-    def event(self, body: bytes, signature: str) -> Event:
-        """Check an event's signature and read its ids."""
 
 
 def gateway_from(config: CardSettings) -> Gateway | None:
@@ -251,6 +138,33 @@ class StripeGateway:
         found = self._asked(lambda sdk: sdk.v1.payment_intents.retrieve(payment_intent))
         return Seen(_id(found.customer), _attempt(found), _read(found))
 
+    def refund(self, order: RefundOrder) -> RefundAnswer:
+        """Give money back to the card it came from. Never raises: what cannot be known is UNKNOWN."""
+        import stripe
+
+        try:
+            made = self._sdk().v1.refunds.create(
+                {
+                    "payment_intent": order.payment_intent,
+                    "amount": order.amount_cents,
+                    "metadata": {"refund": str(order.refund_id)},
+                },
+                {"idempotency_key": order.key},
+            )
+        except (stripe.InvalidRequestError, stripe.CardError) as error:
+            return RefundAnswer(Returned.FAILED, message=str(error.user_message or "The card processor refused it."))
+        except stripe.StripeError:
+            return RefundAnswer(Returned.UNKNOWN, message="The card processor gave no clear answer.")
+        return _given_back(made)
+
+    def refunds(self, payment_intent: str) -> list[RefundSeen]:
+        """List what was given back of a charge."""
+        page = self._asked(lambda sdk: sdk.v1.refunds.list({"payment_intent": payment_intent, "limit": LIST_MAX}))
+        return [
+            RefundSeen(payment_intent, _number(each, "refund"), int(each.amount), _given_back(each))
+            for each in page.auto_paging_iter()
+        ]
+
     def event(self, body: bytes, signature: str) -> Event:
         """Check an event's signature and read its ids.
 
@@ -286,17 +200,6 @@ class StripeGateway:
                 http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
             )
         return self._client
-
-
-def verdict_of(*, code: str, decline_code: str, advice_code: str) -> Verdict:
-    """Return what a decline means for the nights to come: by the issuer's advice first, then by the code."""
-    if {code, decline_code} & AUTHENTICATION_CODES:
-        return Verdict.NEEDS_CLIENT
-    if advice_code in HARD_ADVICE:
-        return Verdict.HARD
-    if advice_code in SOFT_ADVICE:
-        return Verdict.SOFT
-    return Verdict.HARD if {code, decline_code} & HARD_CODES else Verdict.SOFT
 
 
 def _declined(error: Any) -> Outcome:
@@ -342,9 +245,20 @@ def _facts(method: Any) -> CardFacts:
     return CardFacts(str(method.id), str(card.brand), str(card.last4), int(card.exp_month), int(card.exp_year))
 
 
+def _given_back(made: Any) -> RefundAnswer:
+    # A bank may take days to confirm: until it says no, the money is on its way.
+    is_failed = made.status in ("failed", "canceled")
+    message = f"The bank did not take it back ({getattr(made, 'failure_reason', None) or made.status})." if is_failed else ""
+    return RefundAnswer(Returned.FAILED if is_failed else Returned.DONE, str(made.id), message)
+
+
 def _attempt(intent: Any) -> int | None:
-    told = str(_plain(intent.metadata).get("attempt", ""))
-    return int(told) if told.isascii() and told.isdigit() else None
+    return _number(intent, "attempt")
+
+
+def _number(thing: Any, name: str) -> int | None:
+    told = str(_plain(thing.metadata).get(name, ""))
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 10 else None
 
 
 def _plain(thing: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from clinic.billing import autopay, charges
+from clinic.billing import autopay, charges, refunds
 from clinic.billing.stripe_gateway import Gateway
 from clinic.jobs import runs
 from clinic.jobs.runs import Clock, Report, Subject
@@ -41,11 +41,13 @@ def run(gateway: Gateway | None, night: date, now: Clock, *, repeats: bool = Fal
 
 
 def resolve(gateway: Gateway | None, now: Clock) -> int:
-    """Find out what became of charges without an answer; return how many were looked into."""
+    """Find out what became of charges and refunds without an answer; return how many were looked into."""
     if gateway is None:
         return 0
     with reading() as session:
-        attempt_ids = charges.due_unresolved(session, now())
+        attempt_ids, refund_ids = charges.due_unresolved(session, now()), refunds.due_unresolved(session, now())
     for attempt_id in attempt_ids:
         charges.resolve(writing, gateway, attempt_id, now())
-    return len(attempt_ids)
+    for refund_id in refund_ids:
+        refunds.resolve(writing, gateway, refund_id, now())
+    return len(attempt_ids) + len(refund_ids)

@@ -51,7 +51,7 @@ def tick(gateway: Gateway | None, now: Clock, mailer: Mailer | None = None) -> l
         said += _say(f"End of the month {asked.month.isoformat()}", report, "invoices made")
     looked = autopay.resolve(gateway, now)
     if looked:
-        said.append(f"{looked} charges without an answer looked into.")
+        said.append(f"{looked} charges or refunds without an answer looked into.")
     for night in asked.missed:
         said += _leave_missed(night, now)
     if asked.night is not None and _is_invoiced(asked.night):

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from clinic.messages import outbox
+from clinic.models.billing import StoredDocument
 from clinic.models.messages import Message, MessageState
 from clinic.practice import settings
 
@@ -32,6 +33,8 @@ class Outgoing:
     ics: str
     method: str  # of the calendar file
     tried_at: datetime
+    attachment_name: str = ""
+    attachment: bytes = b""
 
 
 def due_ids(session: Session, now: datetime) -> list[int]:
@@ -62,8 +65,13 @@ def claim(session: Session, message_id: int, now: datetime) -> Outgoing | None:
     return Outgoing(
         message_id=message.id, mail_id=message.mail_id, from_name=practice.name, from_address=practice.email,
         to_address=message.to_address, subject=message.subject, body=message.body, ics=message.ics, method=method,
-        tried_at=now,
+        tried_at=now, attachment_name=message.attachment_name, attachment=_attached(session, message),
     )  # fmt: skip
+
+
+def _attached(session: Session, message: Message) -> bytes:
+    document = session.get(StoredDocument, message.attachment_hash) if message.attachment_hash else None
+    return document.pdf if document is not None else b""
 
 
 def settle(session: Session, message_id: int, now: datetime, *, error: str = "", is_final: bool = False) -> None:
@@ -77,6 +85,9 @@ def settle(session: Session, message_id: int, now: datetime, *, error: str = "",
     message.last_error = error
     if not error:
         message.state, message.sent_at = MessageState.SENT, now
+        document = session.get(StoredDocument, message.attachment_hash) if message.attachment_hash else None
+        if document is not None:
+            document.sent_at = document.sent_at or now  # what was sent is kept
         return
     if message.state is not MessageState.QUEUED:
         return  # taken back meanwhile

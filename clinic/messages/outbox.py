@@ -9,7 +9,7 @@ from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session, joinedload
 
 from clinic.kernel.errors import NotFoundError, RefusalError
-from clinic.messages import choices, rendering, wording
+from clinic.messages import choices, letters, rendering, wording
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
 from clinic.models.messages import Message, MessageChoice, MessageKind, MessageState
 from clinic.models.people import Client, Contact
@@ -116,6 +116,8 @@ def resend(session: Session, who: Actor, message: Message, now: datetime) -> Mes
     """
     if message.state is MessageState.QUEUED and message.tries == 0:
         raise RefusalError("This message waits to be sent already.")
+    if message.item_id is None or message.client_id is None:
+        return letters.resend(session, who, message, now)
     item = _item(session, message.item_id)
     why = _why_not(item, message, now)
     if why:
@@ -139,6 +141,8 @@ def resend(session: Session, who: Actor, message: Message, now: datetime) -> Mes
 
 def outdated(session: Session, message: Message, now: datetime) -> str:
     """Say why a queued message must not be sent any more; nothing when it still holds."""
+    if message.item_id is None:
+        return ""  # a letter about money says what was true when it was written
     return _why_not(_item(session, message.item_id), message, now)
 
 
@@ -184,7 +188,7 @@ def _waiting(session: Session, item_id: int, client_id: int) -> Sequence[Message
 def _why_not(item: Item, message: Message, now: datetime) -> str:
     if item.starts_at <= now:
         return PAST
-    if not may_be_told(item.kind) or standing(item).get(message.client_id, NOTHING) != message.says:
+    if not may_be_told(item.kind) or standing(item).get(message.client_id or 0, NOTHING) != message.says:
         return OUTDATED
     return ""
 

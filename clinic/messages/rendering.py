@@ -57,6 +57,11 @@ def preview(session: Session, shown: Wording, now: datetime) -> Rendered:
     """
     wording.check(shown)
     practice = settings.practice(session)
+    if shown.kind in wording.LETTERS:
+        house = settings.house(session)
+        today = locales.day(house.local_date(now), house.locale, long=True)
+        made_up = {"payer": "Juniper Aldous", "amount": house.money(15_000), "for": "invoice 2026-1187", "card": "4242"}
+        return letter(session, shown, made_up | {"date": today, "link": "https://practice.example/pay/…"})
     day = clock.local_date(now, practice.timezone) + timedelta(days=7)
     starts_at = clock.day_start(day, practice.timezone) + timedelta(hours=10)
     values = {
@@ -67,6 +72,13 @@ def preview(session: Session, shown: Wording, now: datetime) -> Rendered:
         "location": "Harbour Street",
     }
     return _filled(shown, practice, (starts_at, starts_at + timedelta(minutes=50)), values)
+
+
+def letter(session: Session, shown: Wording, values: dict[str, str]) -> Rendered:
+    """Return a letter about money with the practice's own values filled in beside those given."""
+    practice = settings.practice(session)
+    known = values | {"practice": practice.name, "phone": practice.phone or practice.email}
+    return Rendered(" ".join(wording.filled(shown.subject, known).split()), wording.filled(shown.body, known))
 
 
 def _filled(shown: Wording, practice: Practice, span: tuple[datetime, datetime], values: dict[str, str]) -> Rendered:

@@ -2,13 +2,14 @@
 
 import smtplib
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr
 from urllib.parse import unquote, urlsplit
 
 from clinic.messages.delivery import Outgoing
+from clinic.messages.letters import HERE
 
 TIMEOUT_SECONDS = 20
 PORTS = {"smtp": 587, "smtps": 465}
@@ -41,6 +42,7 @@ class Mailer:
     password: str = ""
     is_tls: bool = False
     trusts: ssl.SSLContext | None = None  # which certificates are good; None: the machine's own
+    here: str = ""  # this server's own address, which links in letters begin with
 
     def send(self, outgoing: Outgoing) -> None:
         """Hand one message to the server.
@@ -52,7 +54,7 @@ class Mailer:
             raise UndeliveredError("The practice has no e-mail address to send from. Enter it under Settings, Details.",
                                    is_general=True)  # fmt: skip
         try:
-            mail = as_mail(outgoing)
+            mail = as_mail(replace(outgoing, body=outgoing.body.replace(HERE, self.here)))
         except ValueError as error:
             raise UndeliveredError("The e-mail address cannot be written in a letter.", is_final=True) from error
         try:
@@ -84,7 +86,7 @@ class Mailer:
         return server
 
 
-def mailer_from(url: str) -> Mailer | None:
+def mailer_from(url: str, here: str = "") -> Mailer | None:
     """Return the mail server of that address, such as `smtp://user:password@mail.example:587`; None when it is empty.
 
     Raises:
@@ -97,12 +99,12 @@ def mailer_from(url: str) -> Mailer | None:
         raise ValueError("SMTP_URL must look like smtp://user:password@mail.example:587 or smtps://…")
     return Mailer(
         host=parts.hostname, port=parts.port or PORTS[parts.scheme], user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""), is_tls=parts.scheme == "smtps",
+        password=unquote(parts.password or ""), is_tls=parts.scheme == "smtps", here=here,
     )  # fmt: skip
 
 
 def as_mail(outgoing: Outgoing) -> EmailMessage:
-    """Return the message as mail programs read it: text, and the appointment as a calendar file."""
+    """Return the message as mail programs read it: text, the appointment as a calendar file, a document as a PDF."""
     mail = EmailMessage(policy=SMTP)
     mail["From"] = formataddr((outgoing.from_name, outgoing.from_address))
     mail["To"] = outgoing.to_address
@@ -116,6 +118,8 @@ def as_mail(outgoing: Outgoing) -> EmailMessage:
             outgoing.ics.encode(), maintype="text", subtype="calendar", filename="appointment.ics",
             params={"charset": "utf-8", "method": outgoing.method},
         )  # fmt: skip
+    if outgoing.attachment:
+        mail.add_attachment(outgoing.attachment, maintype="application", subtype="pdf", filename=outgoing.attachment_name)
     return mail
 
 

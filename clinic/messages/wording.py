@@ -21,6 +21,16 @@ KINDS = {
     MessageKind.CANCELLATION: "Cancellation",
     MessageKind.REMINDER: "Reminder",
 }
+# What payers are written about money.
+LETTERS = {
+    MessageKind.RECEIPT: "Receipt",
+    MessageKind.PAY_LINK: "Pay link",
+    MessageKind.FAILED_PAYMENT: "Failed payment",
+    MessageKind.CARD_EXPIRING: "Card about to expire",
+}
+# What staff are written; its words are not the practice's to change.
+STAFF = {MessageKind.TONIGHT: "Tonight", MessageKind.LAST_NIGHT: "Last night"}
+NAMES = KINDS | LETTERS | STAFF
 # What a message may name, and what it stands for.
 PLACEHOLDERS = {
     "client": "the client’s name",
@@ -34,6 +44,17 @@ PLACEHOLDERS = {
     "practice": "the practice’s name",
     "phone": "the practice’s phone",
 }
+LETTER_PLACEHOLDERS = {
+    "payer": "the payer’s name",
+    "amount": "how much",
+    "for": "the invoice, or all that is owed",
+    "card": "the card’s last four digits",
+    "date": "the day",
+    "link": "the address to pay at",
+    "practice": "the practice’s name",
+    "phone": "the practice’s phone",
+}
+LETTER_SUBJECT_PLACEHOLDERS = ("practice", "date")
 # A subject is read on lock screens by whoever is near: nothing in it says who, where or what for.
 SUBJECT_PLACEHOLDERS = ("date", "time", "practice")
 _BRACES = re.compile(r"\{([^{}\n]*)\}")
@@ -53,7 +74,17 @@ class Wording:
     @property
     def word(self) -> str:
         """Return what staff call this kind."""
-        return KINDS[self.kind]
+        return NAMES[self.kind]
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """Return what a message of this kind may name."""
+        return PLACEHOLDERS if self.kind in KINDS else LETTER_PLACEHOLDERS
+
+    @property
+    def subject_placeholders(self) -> tuple[str, ...]:
+        """Return what its subject may name."""
+        return SUBJECT_PLACEHOLDERS if self.kind in KINDS else LETTER_SUBJECT_PLACEHOLDERS
 
 
 USUAL = {
@@ -67,6 +98,16 @@ USUAL = {
                 "Hello {first_name},\n\nthis appointment is cancelled:\n\n{date}\n{time}, with {practitioner}" + _SIGNED),
         Wording(MessageKind.REMINDER, "Your appointment on {date}, {time}",
                 "Hello {first_name},\n\na reminder of your appointment:" + _WHEN + _SIGNED),
+        Wording(MessageKind.RECEIPT, "Your receipt from {practice}",
+                "Hello {payer},\n\nthank you. We received {amount} on {date}. The receipt is attached." + _SIGNED),
+        Wording(MessageKind.PAY_LINK, "A bill from {practice}",
+                "Hello {payer},\n\n{amount} is to be paid for {for}. You can pay by card here:\n\n{link}" + _SIGNED),
+        Wording(MessageKind.FAILED_PAYMENT, "A payment to {practice} did not go through",
+                "Hello {payer},\n\nwe could not charge {amount} to your card ending {card}. It will not be tried again by "
+                "itself. Please pay here:\n\n{link}" + _SIGNED),
+        Wording(MessageKind.CARD_EXPIRING, "Your card on file at {practice}",
+                "Hello {payer},\n\nyour card ending {card}, which we keep for your payments, is valid until {date} only. "
+                "Please give us another one before then." + _SIGNED),
     )
 }  # fmt: skip
 
@@ -80,7 +121,7 @@ def of(session: Session, kind: MessageKind) -> Wording:
 def every(session: Session) -> list[Wording]:
     """Return the wording of every kind, in the order staff know them."""
     own = {row.kind: Wording(row.kind, row.subject, row.body, row.is_on) for row in session.scalars(select(MessageTemplate))}
-    return [own.get(kind, USUAL[kind]) for kind in KINDS]
+    return [own.get(kind, USUAL[kind]) for kind in USUAL]
 
 
 def kind_named(text: str) -> MessageKind:
@@ -89,7 +130,7 @@ def kind_named(text: str) -> MessageKind:
     Raises:
         NotFoundError: there is none.
     """
-    found = next((kind for kind in KINDS if kind.value == text), None)
+    found = next((kind for kind in USUAL if kind.value == text), None)
     if found is None:
         raise NotFoundError("message kind")
     return found
@@ -115,8 +156,8 @@ def check(wording: Wording) -> None:
         RefusalError: it names the field and the word in braces.
     """
     for field, text, known, most in (
-        ("subject", wording.subject, SUBJECT_PLACEHOLDERS, SUBJECT_CHARS_MAX),
-        ("body", wording.body, tuple(PLACEHOLDERS), BODY_CHARS_MAX),
+        ("subject", wording.subject, wording.subject_placeholders, SUBJECT_CHARS_MAX),
+        ("body", wording.body, tuple(wording.placeholders), BODY_CHARS_MAX),
     ):
         if not text.strip():
             raise RefusalError("Enter some words.", field=field)
@@ -124,7 +165,7 @@ def check(wording: Wording) -> None:
             raise RefusalError(f"At most {most} characters.", field=field)
         offered = ", ".join(f"{{{name}}}" for name in known)
         for name in _BRACES.findall(text):
-            if field == "subject" and name in PLACEHOLDERS and name not in known:
+            if field == "subject" and name in wording.placeholders and name not in known:
                 raise RefusalError(f"{{{name}}} may not stand in a subject, which others can see. It may hold {offered}.",
                                    field=field)  # fmt: skip
             if name not in known:

@@ -10,12 +10,18 @@ from clinic.kernel.database import Base
 
 
 class MessageKind(StrEnum):
-    """Name what a message tells a client of an appointment."""
+    """Name what a message tells: a client of an appointment, a payer of money, or staff of a night."""
 
     CONFIRMATION = "confirmation"
     CHANGE = "change"
     CANCELLATION = "cancellation"
     REMINDER = "reminder"
+    RECEIPT = "receipt"
+    PAY_LINK = "pay_link"
+    FAILED_PAYMENT = "failed_payment"
+    CARD_EXPIRING = "card_expiring"
+    TONIGHT = "tonight"
+    LAST_NIGHT = "last_night"
 
 
 class MessageState(StrEnum):
@@ -28,7 +34,7 @@ class MessageState(StrEnum):
 
 
 class Message(Base):
-    """Hold one message to one client: written with the change it tells of, sent later."""
+    """Hold one message: to a client of an appointment (`item_id`), or a letter about money. Written with what it tells of."""
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -41,12 +47,18 @@ class Message(Base):
             postgresql_where=text("kind = 'reminder' AND resends_id IS NULL"),
         ),
         CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent"),
+        CheckConstraint("item_id IS NULL OR client_id IS NOT NULL", name="appointment_names_client"),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[MessageKind]
-    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"), index=True)
-    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"))
+    client_id: Mapped[int | None] = mapped_column(ForeignKey("clients.id"), index=True)
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("items.id"))  # None: a letter
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id"), index=True)  # the payer a letter goes to
+    # What must be written only once carries a key: one evening's letter to one person, one card's warning.
+    once_key: Mapped[str | None] = mapped_column(unique=True)
+    attachment_hash: Mapped[str | None] = mapped_column(ForeignKey("stored_documents.content_hash"))
+    attachment_name: Mapped[str] = mapped_column(default="")
     to_address: Mapped[str]
     subject: Mapped[str]
     body: Mapped[str]

@@ -18,6 +18,7 @@ class Account(StrEnum):
     UNALLOCATED = "unallocated"
     MONEY = "money"
     WRITTEN_OFF = "written_off"
+    DISPUTED = "disputed"  # money the processor holds back while a cardholder disputes a payment
 
 
 class MoneyEvent(StrEnum):
@@ -30,6 +31,11 @@ class MoneyEvent(StrEnum):
     REFUNDED = "refunded"
     CREDITED = "credited"
     WRITTEN_OFF = "written_off"
+    REVERSED = "reversed"  # a payment recorded by mistake
+    REFUND_FAILED = "refund_failed"  # the bank sent a refund back
+    DISPUTED = "disputed"
+    DISPUTE_WON = "dispute_won"
+    DISPUTE_LOST = "dispute_lost"
 
 
 class Method(StrEnum):
@@ -69,6 +75,23 @@ class ChargeStatus(StrEnum):
     SUCCEEDED = "succeeded"
     DECLINED = "declined"
     NEEDS_CLIENT = "needs_client"
+
+
+class RefundStatus(StrEnum):
+    """Name where a refund stands. PENDING and UNKNOWN are unresolved."""
+
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class DisputeStatus(StrEnum):
+    """Name where a dispute stands."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
 
 
 class LedgerTransaction(Base):
@@ -121,6 +144,94 @@ class Payment(Base):
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     reference: Mapped[str] = mapped_column(default="")  # a check's number, the card's last four digits
     stripe_payment_intent: Mapped[str | None] = mapped_column(unique=True)
+    reversed_at: Mapped[datetime | None]  # set when it was recorded by mistake and undone
+    reversed_reason: Mapped[str] = mapped_column(default="")
+
+
+class Refund(Base):
+    """Hold money given back from a payment: to its card, written down before the processor is asked, or by hand."""
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        Index(
+            "uq_refunds_unresolved",
+            "payment_id",
+            unique=True,
+            sqlite_where=text("status IN ('pending', 'unknown')"),
+            postgresql_where=text("status IN ('pending', 'unknown')"),
+        ),
+        CheckConstraint("amount_cents > 0", name="positive"),
+        CheckConstraint("(status = 'done') = (transaction_id IS NOT NULL) OR status = 'failed'", name="posted_when_done"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payments.id"), index=True)
+    invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoices.id"))  # whose payment it takes back first
+    method: Mapped[Method]
+    amount_cents: Mapped[int]
+    reason: Mapped[str] = mapped_column(default="")
+    reference: Mapped[str] = mapped_column(default="")
+    refunded_date: Mapped[date] = mapped_column(index=True)
+    status: Mapped[RefundStatus] = mapped_column(default=RefundStatus.PENDING)
+    message: Mapped[str] = mapped_column(default="")
+    idempotency_key: Mapped[str | None] = mapped_column(unique=True)  # None: by hand, or made at the processor
+    stripe_payment_intent: Mapped[str | None]
+    stripe_refund: Mapped[str | None] = mapped_column(unique=True)
+    transaction_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_transactions.id"), unique=True)
+    started_at: Mapped[datetime]
+    started_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    finished_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)
+
+
+class Dispute(Base):
+    """Hold a cardholder's dispute of a payment: the processor holds the money back until it is won or lost."""
+
+    __tablename__ = "disputes"
+    __table_args__ = (CheckConstraint("amount_cents > 0", name="positive"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stripe_dispute: Mapped[str] = mapped_column(unique=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payments.id"), index=True)
+    amount_cents: Mapped[int]
+    reason: Mapped[str] = mapped_column(default="")
+    status: Mapped[DisputeStatus] = mapped_column(default=DisputeStatus.OPEN)
+    respond_by: Mapped[datetime | None]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    transaction_id: Mapped[int] = mapped_column(ForeignKey("ledger_transactions.id"), unique=True)
+    closing_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_transactions.id"), unique=True)
+
+
+class PayLink(Base):
+    """Hold a secret address at which a payer pays an invoice, or all that they owe, without signing in."""
+
+    __tablename__ = "pay_links"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(unique=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id"), index=True)
+    invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoices.id"))  # None: all that is owed, oldest first
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    ends_at: Mapped[datetime]
+
+
+class Checkout(Base):
+    """Hold a visit to the processor's payment page; what it came to is booked once, whoever tells first."""
+
+    __tablename__ = "checkouts"
+    __table_args__ = (CheckConstraint("amount_cents > 0", name="positive"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    link_id: Mapped[int] = mapped_column(ForeignKey("pay_links.id"), index=True)
+    stripe_session: Mapped[str] = mapped_column(unique=True)
+    stripe_customer: Mapped[str]
+    amount_cents: Mapped[int]
+    created_at: Mapped[datetime]
+    ends_at: Mapped[datetime] = mapped_column(index=True)
+    closed_at: Mapped[datetime | None]  # paid, or known to have ended unpaid
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"), unique=True)
 
 
 class PaymentMethodName(Base):
@@ -224,6 +335,7 @@ class ChargeAttempt(Base):
     status: Mapped[ChargeStatus] = mapped_column(default=ChargeStatus.PENDING)
     decline_code: Mapped[str] = mapped_column(default="")
     message: Mapped[str] = mapped_column(default="")
+    follow_up: Mapped[str] = mapped_column(default="")  # what was done about a decline
     stripe_payment_intent: Mapped[str | None] = mapped_column(unique=True)
     payment_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"), unique=True)
     started_at: Mapped[datetime]

@@ -147,6 +147,8 @@ class User(Base):
     is_active: Mapped[bool] = mapped_column(default=True)
     # Whether the signs are explained under the calendar.
     shows_legend: Mapped[bool] = mapped_column(default=False)
+    # Whether they are written in the evening what the night will do, and in the morning what it did.
+    wants_night_mail: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     roles: Mapped[list["UserRole"]] = relationship(lazy="raise", back_populates="user", cascade="all, delete-orphan")
 

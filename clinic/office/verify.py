@@ -10,7 +10,7 @@ from clinic.models import guards
 from clinic.models.billing import Invoice, InvoiceLine, NumberSeries, PackageSale, SessionEntry, SessionEvent, Share
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
 from clinic.models.messages import Message, MessageState
-from clinic.models.money import Account, ChargeAttempt, ChargeStatus, LedgerTransaction, MoneyEvent, Payment, Posting
+from clinic.models.money import Account, ChargeAttempt, ChargeStatus, LedgerTransaction, MoneyEvent, Payment, Posting, Refund
 from clinic.models.practice import AuditEntry
 from clinic.practice import audit, settings
 
@@ -85,6 +85,27 @@ def _payments(session: Session) -> Iterator[str]:
     mixed = select(Posting.id).join(Invoice, Invoice.id == Posting.invoice_id).where(Posting.payer_id != Invoice.payer_id)
     for identity in session.scalars(mixed):
         yield f"Posting {identity} names another payer than its invoice."
+
+
+def _refunds(session: Session) -> Iterator[str]:
+    posted = aliased(Posting)
+    of_money = and_(posted.transaction_id == Refund.transaction_id, posted.account == Account.MONEY)
+    given = select(func.coalesce(-func.sum(posted.amount_cents), 0)).where(of_money).correlate(Refund).scalar_subquery()
+    for refund, cents in session.execute(select(Refund, given)):
+        if cents != (refund.amount_cents if refund.transaction_id is not None else 0):
+            yield f"Refund {refund.id} of {refund.amount_cents} cents was posted at {cents}."
+    held = _posted(Account.MONEY, Posting.payment_id == Payment.id)
+    disputed = _posted(Account.DISPUTED, Posting.payment_id == Payment.id)
+    stands = _posted(Account.RECEIVABLE, Posting.payment_id == Payment.id)
+    left = _posted(Account.UNALLOCATED, Posting.payment_id == Payment.id)
+    for payment, *sums in session.execute(select(Payment, held, disputed, stands, left)):
+        money, held_back, on_invoices, credit = (int(value) for value in sums)
+        if money < 0 or held_back < 0:
+            yield f"More of payment {payment.id} went back than was received."
+        if money + held_back + on_invoices + credit:
+            yield f"Payment {payment.id} does not stand where its money is."
+        if payment.reversed_at is not None and money:
+            yield f"Payment {payment.id} was undone, but {money} cents of it are still counted."
 
 
 def _charges(session: Session) -> Iterator[str]:
@@ -222,6 +243,6 @@ def _audit(session: Session) -> Iterator[str]:
 
 
 CHECKS: tuple[Callable[[Session], Iterator[str]], ...] = (
-    _guards, _transactions, _invoices, _payments, _charges, _numbers, _overlaps, _items, _series, _packages, _links,
+    _guards, _transactions, _invoices, _payments, _refunds, _charges, _numbers, _overlaps, _items, _series, _packages, _links,
     _messages, _audit,
 )  # fmt: skip

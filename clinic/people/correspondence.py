@@ -14,7 +14,7 @@ from clinic.models.messages import Message, MessageState
 from clinic.models.people import Client
 from clinic.people import clients
 from clinic.people.listing import Listing, cut
-from clinic.practice.permissions import Actor
+from clinic.practice.permissions import Actor, Permission
 
 STATES = {
     MessageState.QUEUED: "Queued",
@@ -39,11 +39,11 @@ class Row:
     """Hold a line of the outbox."""
 
     id: int
-    client_id: int
+    client_id: int | None  # None: a letter about several clients, or to staff
     client: str
     kind: str
     to_address: str
-    about_at: datetime  # when the appointment begins
+    about_at: datetime | None  # when the appointment begins; None: a letter
     created_at: datetime
     state: str
     is_failed: bool
@@ -60,7 +60,8 @@ class Letter:
     subject: str
     body: str
     has_calendar: bool
-    item_id: int
+    attachment_name: str
+    item_id: int | None
     may_resend: bool
 
 
@@ -85,7 +86,8 @@ def letter(session: Session, who: Actor, message_id: int) -> Letter:
         raise NotFoundError("message")
     message: Message = found[0]
     is_fresh = message.state is MessageState.QUEUED and message.tries == 0
-    return Letter(_row(*found), message.subject, message.body, bool(message.ics), message.item_id, not is_fresh)
+    return Letter(_row(*found), message.subject, message.body, bool(message.ics), message.attachment_name, message.item_id,
+                  not is_fresh)  # fmt: skip
 
 
 def resend(session: Session, who: Actor, message_id: int, now: datetime) -> Message:
@@ -93,17 +95,20 @@ def resend(session: Session, who: Actor, message_id: int, now: datetime) -> Mess
 
     Raises:
         NotFoundError: there is none, or its client is not theirs to see.
+        NotAllowedError: it tells of an appointment and they may not book, or of money and they may not take payments.
         RefusalError: it no longer holds.
     """
     found = session.execute(_listed(who).where(Message.id == message_id)).one_or_none()
     if found is None:
         raise NotFoundError("message")
-    return outbox.resend(session, who, found[0], now)
+    message: Message = found[0]
+    who.must(Permission.BOOK if message.item_id is not None else Permission.TAKE_PAYMENTS)
+    return outbox.resend(session, who, message, now)
 
 
 def failed_count(session: Session, who: Actor, now: datetime) -> int:
     """Return how many messages about coming appointments did not arrive."""
-    query = select(func.count(Message.id)).join(Client, Client.id == Message.client_id)
+    query = select(func.count(Message.id)).join(Client, Client.id == Message.client_id).where(Message.item_id.is_not(None))
     failed: ColumnElement[bool] = or_(
         Message.state == MessageState.FAILED,
         and_(Message.state == MessageState.DROPPED, Message.last_error == outbox.NO_ADDRESS),
@@ -111,18 +116,21 @@ def failed_count(session: Session, who: Actor, now: datetime) -> int:
     return session.scalar(query.where(failed, Message.about_at > now, clients.seen_by(who))) or 0
 
 
-def _listed(who: Actor) -> Select[Message, Client]:
-    return select(Message, Client).join(Client, Client.id == Message.client_id).where(clients.seen_by(who))
+def _listed(who: Actor) -> Select[Message, Client | None]:
+    query = select(Message, Client).outerjoin(Client, Client.id == Message.client_id)
+    # What names no client is for who may see everyone's.
+    return query if who.own_practitioner_id is None else query.where(Message.client_id.is_not(None), clients.seen_by(who))
 
 
 def _rows(found: Any) -> list[Row]:
     return [_row(row[0], row[1]) for row in found]
 
 
-def _row(message: Message, client: Client) -> Row:
+def _row(message: Message, client: Client | None) -> Row:
     return Row(
-        id=message.id, client_id=client.id, client=client.name, kind=wording.KINDS[message.kind],
-        to_address=message.to_address, about_at=message.about_at, created_at=message.created_at,
+        id=message.id, client_id=message.client_id, client=client.name if client is not None else "",
+        kind=wording.NAMES[message.kind], to_address=message.to_address,
+        about_at=message.about_at if message.item_id is not None else None, created_at=message.created_at,
         state=STATES[message.state], is_failed=message.state is MessageState.FAILED, why=message.last_error,
         tries=message.tries, at=message.sent_at or message.next_try_at,
     )  # fmt: skip

@@ -42,6 +42,8 @@ BLUEPRINTS = (
     "place_packages",
     "places",
     "practitioners",
+    "receipts",
+    "refunds",
     "series",
     "settings",
     "setup",

@@ -41,7 +41,12 @@ WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
         Permission.SEE_CLIENTS,
         ("clients", "contacts", "groups", "client_billing", "client_packages", "cards", "autopay", "outbox"),
     ),
-    ("Invoices", "invoices.index", Permission.SEE_INVOICES, ("invoices", "invoice_lines", "payments", "night")),
+    (
+        "Invoices",
+        "invoices.index",
+        Permission.SEE_INVOICES,
+        ("invoices", "invoice_lines", "payments", "receipts", "refunds", "takings", "night"),
+    ),
     ("Packages", "packages.index", Permission.SEE_PACKAGES, ("packages", "package_changes", "package_lines", "whole_pack")),
     ("Settings", "settings.index", Permission.SETTINGS, ("settings", "fees", "messages", "places", "practitioners", "staff")),
 )

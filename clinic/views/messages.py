@@ -50,6 +50,6 @@ def template(kind: str) -> Answer:
             shown = rendering.preview(session, wanted, now())
     except RefusalError as error:
         form.refuse(error)
-    words = {"known": known, "preview": shown, "placeholders": wording.PLACEHOLDERS, "filled": form}
+    words = {"known": known, "preview": shown, "placeholders": known.placeholders, "filled": form}
     kept = form if form.complaints or not previews else None  # a preview is neither saved nor refused
     return page("messages/template.html", form=kept, then=url_for(".index"), **words)

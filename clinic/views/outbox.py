@@ -1,5 +1,6 @@
 """The outbox: what clients were written, what waits and what failed; of all clients or of one."""
 
+import re
 from typing import Any
 
 from flask import Blueprint, current_app, request, url_for
@@ -8,7 +9,7 @@ from clinic.forms.base import HouseForm
 from clinic.forms.messages import ChoicesForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
-from clinic.messages import choices
+from clinic.messages import choices, letters
 from clinic.people import clients, correspondence
 from clinic.people.correspondence import Which
 from clinic.practice.permissions import Permission
@@ -17,8 +18,10 @@ from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, leave, page, say
 from clinic.views.clients import list_tabs, profile_context
 from clinic.views.frame import Word
+from clinic.views.headers import config
 
 bp = Blueprint("outbox", __name__)
+_PAY_LINK = re.compile(re.escape(letters.HERE) + r"/pay/[\w-]+")
 WORDS = {Which.ALL: "All", Which.QUEUED: "Queued", Which.SENT: "Sent", Which.FAILED: "Failed", Which.DROPPED: "Not sent"}
 
 
@@ -75,7 +78,7 @@ def show(message_id: int) -> Answer:
 
 
 @bp.route("/messages/<int:message_id>/send", methods=["GET", "POST"])
-@requires(Permission.BOOK)
+@requires(Permission.SEE_CLIENTS)
 def resend(message_id: int) -> Answer:
     """Send one message once more."""
     form = HouseForm()
@@ -94,8 +97,10 @@ def resend(message_id: int) -> Answer:
 def _letter(message_id: int, form: HouseForm | None = None) -> Answer:
     with reading() as session:
         letter = correspondence.letter(session, actor(), message_id)
-    may_resend = letter.may_resend and actor().may(Permission.BOOK)
-    return page("messages/show.html", form=form, letter=letter, may_resend=may_resend, has_server=_has_server())
+    may_resend = letter.may_resend and actor().may(Permission.BOOK if letter.item_id else Permission.TAKE_PAYMENTS)
+    # Whoever may read letters may not pay in the payer's place: the link is shown without its secret.
+    body = _PAY_LINK.sub(f"{config().BASE_URL}/pay/…", letter.body).replace(letters.HERE, config().BASE_URL)
+    return page("messages/show.html", form=form, letter=letter, body=body, may_resend=may_resend, has_server=_has_server())
 
 
 def _list(found: Any) -> dict[str, Any]:

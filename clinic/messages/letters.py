@@ -1,0 +1,110 @@
+"""Letters: what payers are written about money and staff about a night; no appointment stands behind them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from clinic.kernel.errors import RefusalError
+from clinic.messages import rendering, wording
+from clinic.models.messages import Message, MessageKind, MessageState
+from clinic.models.people import Contact
+from clinic.practice import audit
+from clinic.practice.permissions import Actor
+
+# Stands in a text for this server's own address, which only whoever sends or shows it knows. No wording can hold it.
+HERE = "{address}"
+NO_ADDRESS = "No e-mail address is on file."
+SWITCHED_OFF = "These messages are switched off. Turn them on under Settings, Messages."
+
+
+@dataclass(frozen=True)
+class Letter:
+    """Be what is to be written to whom. `once_key`: it is written once, however often it is asked for."""
+
+    kind: MessageKind
+    contact_id: int
+    values: Mapping[str, str] = field(default_factory=dict)
+    client_id: int | None = None
+    once_key: str | None = None
+    attachment: tuple[str, str] | None = None  # a stored document's hash, and the name of its file
+
+
+def write(session: Session, who: Actor, letter: Letter, now: datetime) -> Message | None:
+    """Queue a letter to a payer; None: it was written before, or the practice does not send these.
+
+    Without an address it stands in the outbox as not sent. Must run inside `writing()`.
+    """
+    words = wording.of(session, letter.kind)
+    if not words.is_on or _is_written(session, letter.once_key):
+        return None
+    contact = session.get_one(Contact, letter.contact_id)
+    rendered = rendering.letter(session, words, {"payer": contact.name, **letter.values})
+    return _queue(
+        session, who, now, kind=letter.kind, to_address=contact.email, subject=rendered.subject, body=rendered.body,
+        contact_id=contact.id, client_id=letter.client_id, once_key=letter.once_key,
+        attachment_hash=letter.attachment[0] if letter.attachment else None,
+        attachment_name=letter.attachment[1] if letter.attachment else "",
+    )  # fmt: skip
+
+
+def must_write(session: Session, who: Actor, letter: Letter, now: datetime) -> Message:
+    """Queue a letter that someone asked for.
+
+    Raises:
+        RefusalError: the payer has no address, or the practice does not send these.
+    """
+    if not session.get_one(Contact, letter.contact_id).email:
+        raise RefusalError("No e-mail address is on file for this payer. Add one, then send it.")
+    message = write(session, who, letter, now)
+    if message is None:
+        raise RefusalError(SWITCHED_OFF)
+    return message
+
+
+def tell_staff(
+    session: Session, who: Actor, kind: MessageKind, address: str, *, subject: str, body: str, once_key: str, now: datetime
+) -> Message | None:
+    """Queue a letter to one of the staff; None: it was written before."""
+    if _is_written(session, once_key):
+        return None
+    return _queue(session, who, now, kind=kind, to_address=address, subject=subject, body=body, once_key=once_key)
+
+
+def resend(session: Session, who: Actor, message: Message, now: datetime) -> Message:
+    """Send a letter once more, word for word, to the payer's present address.
+
+    Raises:
+        RefusalError: there is no address, or it waits to be sent.
+    """
+    contact = session.get(Contact, message.contact_id) if message.contact_id else None
+    address = contact.email if contact is not None else message.to_address
+    if not address:
+        raise RefusalError("No e-mail address is on file for this payer. Add one, then send again.")
+    if message.state is MessageState.QUEUED:
+        message.state, message.last_error = MessageState.DROPPED, "It is sent again as another message."
+    again = _queue(
+        session, who, now, kind=message.kind, to_address=address, subject=message.subject, body=message.body,
+        contact_id=message.contact_id, client_id=message.client_id, attachment_hash=message.attachment_hash,
+        attachment_name=message.attachment_name, resends_id=message.id,
+    )  # fmt: skip
+    audit.record(session, who, "sent again", "message", again.id, now, kind=again.kind.value)
+    return again
+
+
+def _is_written(session: Session, once_key: str | None) -> bool:
+    return once_key is not None and session.scalar(select(Message.id).where(Message.once_key == once_key)) is not None
+
+
+def _queue(session: Session, who: Actor, now: datetime, *, to_address: str, **written: object) -> Message:
+    message = Message(
+        to_address=to_address, about_at=now, created_at=now, created_by_id=who.user_id, next_try_at=now,
+        state=MessageState.QUEUED if to_address else MessageState.DROPPED, last_error="" if to_address else NO_ADDRESS,
+        mail_id=f"{uuid4()}@clinic", **written,
+    )  # fmt: skip
+    session.add(message)
+    session.flush()
+    return message
