@@ -262,7 +262,7 @@ def _post(session: Session, refund: Refund, payment: Payment, now: datetime, who
         Leg(Account.MONEY, payment.payer_id, -refund.amount_cents, payment_id=payment.id),
     ]
     posted = ledger.post(session, who, MoneyEvent.REFUNDED, legs, now)
-    refund.status, refund.finished_at, refund.transaction_id, refund.message = RefundStatus.DONE, now, posted.id, ""
+    refund.status, refund.finished_at, refund.transaction_id, refund.message = RefundStatus.DONE, now, posted, ""
     session.flush()
 
 
