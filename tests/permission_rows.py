@@ -217,6 +217,12 @@ INVOICES = [
     Row("invoices.create_from_item", "GET", "/calendar/items/999999/invoice", STAFF),
     Row("invoices.create_from_item", "POST", "/calendar/items/999999/invoice", STAFF),
 ]
+CREDIT_NOTES = [
+    *(Row(f"credit_notes.{verb}", method, f"/invoices/999999/{verb}", STAFF)
+      for verb in ("credit", "correct") for method in ("GET", "POST")),
+    *(Row(f"credit_notes.{verb}", method, f"/invoices/999999/{path}", MONEY_BACK)
+      for verb, path in (("write_off", "write-off"), ("undo_write_off", "write-off/undo")) for method in ("GET", "POST")),
+]  # fmt: skip
 INVOICE_LINES = [
     Row("invoice_lines.show", "GET", "/invoices/999999/draft", STAFF),
     *(
@@ -303,6 +309,7 @@ ROWS: list[Row] = [*ACCOUNT, *ASSETS, *AUTH, *CALENDAR, *HEALTH, *SETUP, *FEES, 
 ROWS += [*CLIENTS, *CONTACTS, *PAYER_INVOICING, *GROUPS]
 ROWS += [*CLIENT_PACKAGES, *PACKAGE_LINES, *PLACE_PACKAGES, *PACKAGES]
 ROWS += PACKAGE_CHANGES
+ROWS += CREDIT_NOTES
 ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
 ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *SERIES, *PLACE_BILLING, *HOURS, *TYPES]
 

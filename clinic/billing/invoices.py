@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, bindparam, or_, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
-from clinic.billing import ledger, lines, numbering, sessions, snapshot, work
+from clinic.billing import ledger, lines, numbering, releasing, sessions, snapshot, work
 from clinic.billing.candidates import Candidate
 from clinic.billing.ledger import Leg
 from clinic.billing.lines import NewLine, line_of
@@ -19,7 +19,7 @@ from clinic.billing.work import set_do_not_invoice
 from clinic.kernel import clock
 from clinic.kernel.database import connection_of, put
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
-from clinic.models.billing import Invoice, InvoiceLine, InvoiceSource, PackageSale, Share
+from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, InvoiceSource, PackageSale, Share
 from clinic.models.calendar import Attendee, Item
 from clinic.models.money import Account, MoneyEvent
 from clinic.models.people import Client, ClientContact, Contact
@@ -31,7 +31,7 @@ from clinic.practice.permissions import Actor
 __all__ = [
     "NewLine", "State", "add_line", "add_share", "bill_attendee", "bill_item", "bill_uninvoiced", "client_of",
     "delete_draft", "draft", "edit_line", "invoice_for", "issue", "line_for_shares", "line_of", "put_draft", "remove_line",
-    "set_do_not_invoice", "share_line", "states", "theirs",
+    "seal", "set_do_not_invoice", "share_line", "states", "theirs",
 ]  # fmt: skip
 _SEAL = update(Invoice).where(Invoice.id == bindparam("draft"))
 LINES_MAX = 300  # what one document can print (a PDF's time grows faster than its rows)
@@ -214,17 +214,7 @@ def issue(session: Session, who: Actor, invoice: Invoice, now: datetime, *, issu
             lines.price(line, inclusive=practice.tax_inclusive)
         lines.add_up(invoice)
         practice.money_locked_at = now
-    session.flush()  # the lines first: the database takes none once the invoice is issued
-    frozen = snapshot.take(session, invoice)
-    serial, number = numbering.take_next(session, invoice.kind)
-    day = issue_date or clock.local_date(now, practice.timezone)
-    sealed = {
-        "issue_date": day, "due_date": day + timedelta(days=practice.due_days), "serial": serial, "number": number,
-        "issued_at": now, "snapshot": frozen,
-    }  # fmt: skip
-    connection_of(session).execute(_SEAL, {"draft": invoice.id} | sealed)
-    for name, value in sealed.items():
-        set_committed_value(invoice, name, value)
+    seal(session, invoice, now, issue_date=issue_date)
     if invoice.total_cents:
         legs = [
             Leg(Account.RECEIVABLE, invoice.payer_id, invoice.total_cents, invoice_id=invoice.id),
@@ -232,12 +222,29 @@ def issue(session: Session, who: Actor, invoice: Invoice, now: datetime, *, issu
             Leg(Account.TAX, invoice.payer_id, -invoice.tax_cents, invoice_id=invoice.id),
         ]
         ledger.post(session, who, MoneyEvent.ISSUED, legs, now)
+        releasing.move_over(session, who, invoice, now)
     if invoice.source is InvoiceSource.PACKAGE:
         sessions.bought(session, who, invoice, now)
     audit.record(
         session, who, "issued invoice", "invoice", invoice.id, now,
-        number=number, total_cents=invoice.total_cents, source=invoice.source,
+        number=invoice.number, total_cents=invoice.total_cents, source=invoice.source,
     )  # fmt: skip
+
+
+def seal(session: Session, invoice: Invoice, now: datetime, *, issue_date: date | None = None) -> None:
+    """Give a document its number, date and snapshot; what it posts is its kind's own matter. Must run inside `writing()`."""
+    session.flush()  # the lines first: the database takes none once the invoice is issued
+    practice = settings.practice(session)
+    frozen = snapshot.take(session, invoice)
+    serial, number = numbering.take_next(session, invoice.kind)
+    day = issue_date or clock.local_date(now, practice.timezone)
+    due = day + timedelta(days=practice.due_days) if invoice.kind is InvoiceKind.INVOICE else None
+    sealed = {
+        "issue_date": day, "due_date": due, "serial": serial, "number": number, "issued_at": now, "snapshot": frozen,
+    }  # fmt: skip
+    connection_of(session).execute(_SEAL, {"draft": invoice.id} | sealed)
+    for name, value in sealed.items():
+        set_committed_value(invoice, name, value)
 
 
 def delete_draft(session: Session, who: Actor, invoice: Invoice, now: datetime) -> None:

@@ -95,6 +95,16 @@ def note(session: Session, who: Actor, sale_id: int, reason: str, now: datetime)
     session.flush()
 
 
+def credited(session: Session, who: Actor, line: InvoiceLine, now: datetime, *, sale_id: int) -> None:
+    """Write that a line's unused session was credited: it is no longer one of those bought."""
+    if line.minutes is not None:
+        session.add(
+            SessionEntry(sale_id=sale_id, line_id=line.id, event=SessionEvent.ADJUSTED, purchased=-1, at=now,
+                         user_id=who.user_id, reason="Credited")
+        )  # fmt: skip
+        session.flush()
+
+
 def is_open() -> ColumnElement[bool]:
     """Say, in a query over invoice lines, that a line may take an appointment: it has none, is not credited and not spent.
 

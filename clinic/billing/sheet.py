@@ -78,6 +78,9 @@ class Sheet:
     is_tax_inclusive: bool
     payments: tuple[Paid, ...]
     credited_cents: int
+    written_off_cents: int
+    credits_number: str  # a credit note's: the invoice it reverses
+    corrects_number: str  # the invoice whose place this one takes
     package: str
     package_until: date | None
     counts: Counts | None
@@ -135,7 +138,10 @@ def of(session: Session, invoice: Invoice, now: datetime) -> Sheet:
         total_cents=invoice.total_cents,
         is_tax_inclusive=practice["tax_inclusive"],
         payments=paid,
-        credited_cents=invoice.total_cents - state.paid_cents - state.owed_cents if invoice.issued_at else 0,
+        credited_cents=state.credited_cents,
+        written_off_cents=state.written_off_cents,
+        credits_number=_number_of(session, invoice.credited_invoice_id),
+        corrects_number=_number_of(session, invoice.corrects_invoice_id),
         package="",
         package_until=None,
         counts=None,
@@ -153,6 +159,12 @@ def with_package(session: Session, invoice: Invoice, shown: Sheet, now: datetime
         return shown
     counts = packages.counts(session, [sale.id], now)[sale.id] if invoice.issued_at else None
     return replace(shown, package=sale.name, package_until=sale.expires_date, counts=counts)
+
+
+def _number_of(session: Session, invoice_id: int | None) -> str:
+    if invoice_id is None:
+        return ""
+    return session.scalars(select(Invoice.number).where(Invoice.id == invoice_id)).one() or ""
 
 
 def _paid(session: Session, invoice: Invoice) -> tuple[Paid, ...]:

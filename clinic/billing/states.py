@@ -1,7 +1,7 @@
 """What state an invoice is in: derived from what was posted on it, never stored."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from sqlalchemy import func, select
@@ -19,6 +19,8 @@ class State:
     word: str
     owed_cents: int = 0
     paid_cents: int = 0
+    credited_cents: int = 0
+    written_off_cents: int = 0
     days_overdue: int = 0
 
     @property
@@ -55,20 +57,24 @@ def derive(invoice: Invoice, posted: dict[MoneyEvent, int], today: date, grace: 
     """Return the state that follows from the receivable's postings, summed by event."""
     if invoice.issued_at is None:
         return State("Draft", owed_cents=invoice.total_cents)
-    owed = sum(posted.values())
-    credited = -posted.get(MoneyEvent.CREDITED, 0)
-    paid = -sum(cents for event, cents in posted.items() if event in _PAYING)
     if invoice.kind is InvoiceKind.CREDIT_NOTE:
         return State("Credited")
-    if owed <= 0:
-        if posted.get(MoneyEvent.WRITTEN_OFF):
-            return State("Written off", paid_cents=paid)
-        is_credited = invoice.total_cents > 0 and credited >= invoice.total_cents
-        return State("Credited" if is_credited else "Paid", paid_cents=paid)
+    figures = State(
+        "Unpaid",
+        owed_cents=max(0, sum(posted.values())),
+        paid_cents=-sum(cents for event, cents in posted.items() if event in _PAYING),
+        credited_cents=-posted.get(MoneyEvent.CREDITED, 0),
+        written_off_cents=-posted.get(MoneyEvent.WRITTEN_OFF, 0),
+    )
+    if not figures.owed_cents:
+        if figures.written_off_cents:
+            return replace(figures, word="Written off")
+        is_credited = invoice.total_cents > 0 and figures.credited_cents >= invoice.total_cents
+        return replace(figures, word="Credited" if is_credited else "Paid")
     days = (today - (invoice.due_date or today)).days
     if timedelta(days=days) > grace:
-        return State("Overdue", owed_cents=owed, paid_cents=paid, days_overdue=days)
-    return State("Part paid" if paid > 0 else "Unpaid", owed_cents=owed, paid_cents=paid)
+        return replace(figures, word="Overdue", days_overdue=days)
+    return replace(figures, word="Part paid") if figures.paid_cents > 0 else figures
 
 
 _PAYING = (

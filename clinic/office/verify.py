@@ -7,7 +7,16 @@ from sqlalchemy.orm import Session, aliased
 
 from clinic.calendar import recurrence
 from clinic.models import guards
-from clinic.models.billing import Invoice, InvoiceLine, NumberSeries, PackageSale, SessionEntry, SessionEvent, Share
+from clinic.models.billing import (
+    Invoice,
+    InvoiceKind,
+    InvoiceLine,
+    NumberSeries,
+    PackageSale,
+    SessionEntry,
+    SessionEvent,
+    Share,
+)
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
 from clinic.models.messages import Message, MessageState
 from clinic.models.money import Account, ChargeAttempt, ChargeStatus, LedgerTransaction, MoneyEvent, Payment, Posting, Refund
@@ -67,11 +76,45 @@ def _invoices(session: Session) -> Iterator[str]:
             yield f"Invoice {invoice.number or invoice.id}: net and tax do not make the total."
     issued = _posted(Account.RECEIVABLE, Posting.invoice_id == Invoice.id, MoneyEvent.ISSUED)
     owed = _posted(Account.RECEIVABLE, Posting.invoice_id == Invoice.id)
-    for invoice, issued_cents, owed_cents in session.execute(select(Invoice, issued, owed)):
+    sold = select(Invoice, issued, owed).where(Invoice.kind == InvoiceKind.INVOICE)
+    for invoice, issued_cents, owed_cents in session.execute(sold):
         if issued_cents != (invoice.total_cents if invoice.issued_at else 0):
             yield f"Invoice {invoice.number or invoice.id} was posted at {issued_cents} cents, not at its total."
         if owed_cents < 0:
             yield f"More was put on invoice {invoice.number} than it amounts to."
+
+
+def _credit_notes(session: Session) -> Iterator[str]:
+    taken = _posted(Account.INCOME, Posting.invoice_id == Invoice.id) + _posted(Account.TAX, Posting.invoice_id == Invoice.id)
+    notes = select(Invoice, taken).where(Invoice.kind == InvoiceKind.CREDIT_NOTE)
+    for note, cents in session.execute(notes):
+        if cents != note.total_cents:
+            yield f"Credit note {note.number} was posted at {cents} cents, not at its total."
+    off = aliased(Invoice)
+    noted = select(func.coalesce(func.sum(off.total_cents), 0)).where(off.credited_invoice_id == Invoice.id).scalar_subquery()
+    credited = -_posted(Account.RECEIVABLE, Posting.invoice_id == Invoice.id, MoneyEvent.CREDITED)
+    sold = select(Invoice, noted, credited).where(Invoice.kind == InvoiceKind.INVOICE)
+    for invoice, noted_cents, credited_cents in session.execute(sold):
+        if noted_cents != credited_cents:
+            yield f"Invoice {invoice.number or invoice.id} was posted as credited {credited_cents} cents, not {noted_cents}."
+    reversal, line = aliased(InvoiceLine), aliased(InvoiceLine)
+    rows = session.execute(
+        select(
+            line.id,
+            line.net_cents,
+            line.total_cents,
+            line.released_at,
+            func.sum(reversal.net_cents),
+            func.sum(reversal.total_cents),
+        )
+        .join(reversal, reversal.credits_line_id == line.id)
+        .group_by(line.id, line.net_cents, line.total_cents, line.released_at)
+    )
+    for identity, net, total, released_at, credited_net, credited_total in rows:
+        if credited_total > total or credited_net > net:
+            yield f"Line {identity} was credited more than it amounts to."
+        elif credited_total == total and released_at is None:
+            yield f"Line {identity} was credited whole, but still holds its session."
 
 
 def _payments(session: Session) -> Iterator[str]:
@@ -182,7 +225,7 @@ def _packages(session: Session) -> Iterator[str]:
     )
     for line, issued_at in rows:
         purchased, standing = stood.get(line.id, (0, [0, 0, 0, 0]))
-        sells = int(issued_at is not None and line.minutes is not None)
+        sells = int(issued_at is not None and line.minutes is not None and line.released_at is None)
         if purchased != sells:
             yield f"Package line {line.id} was bought {purchased} times."
         if sorted({0, 1, *standing}) != [0, 1] or sum(standing) > 1:
@@ -243,6 +286,6 @@ def _audit(session: Session) -> Iterator[str]:
 
 
 CHECKS: tuple[Callable[[Session], Iterator[str]], ...] = (
-    _guards, _transactions, _invoices, _payments, _refunds, _charges, _numbers, _overlaps, _items, _series, _packages, _links,
-    _messages, _audit,
+    _guards, _transactions, _invoices, _credit_notes, _payments, _refunds, _charges, _numbers, _overlaps, _items, _series,
+    _packages, _links, _messages, _audit,
 )  # fmt: skip

@@ -21,6 +21,7 @@ BLUEPRINTS = (
     "client_packages",
     "clients",
     "contacts",
+    "credit_notes",
     "feeds",
     "fees",
     "groups",

@@ -77,7 +77,9 @@ def show(
         panel=shown,
         editor=editor,
         sale=sale,
+        before_id=invoice.credited_invoice_id or invoice.corrects_invoice_id,
         can_edit=who.may(Permission.EDIT_INVOICES),
+        can_write_off=who.may(Permission.REFUND),
         can_take=who.may(Permission.TAKE_PAYMENTS),
     )
 
