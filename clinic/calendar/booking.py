@@ -3,29 +3,30 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, joinedload
 
-from clinic.billing import work
-from clinic.calendar import availability, buffers, linking, matching, types
+from clinic.calendar import availability, buffers, linking, matching, seats, types
 from clinic.calendar.availability import OverlapError, WarnedError
 from clinic.calendar.linking import Choice
-from clinic.calendar.terms import NO_PRICE, Kept, Place, Terms, Wanted, agree, practitioner_for, room_in
-from clinic.calendar.types import Price
-from clinic.kernel import clock, money
+from clinic.calendar.seats import invoiced_line, kept_of, minutes_of
+from clinic.calendar.terms import Terms, Wanted, agree, practitioner_for, room_in
+from clinic.kernel import clock
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
 from clinic.messages import outbox
 from clinic.models import guards
-from clinic.models.billing import InvoiceLine, InvoiceSource, Share
-from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind, Status
+from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
-__all__ = ["Move", "OverlapError", "StaleError", "Wanted", "WarnedError", "book", "delete", "edit", "item_for", "move"]
+__all__ = [
+    "Move", "OverlapError", "StaleError", "Wanted", "WarnedError", "book", "delete", "edit", "invoiced_line", "item_for",
+    "kept_of", "minutes_of", "move",
+]  # fmt: skip
 
 
 class StaleError(ClashError):
@@ -91,7 +92,7 @@ def book(
         room_id=terms.room_id, group_id=wanted.group_id, series_id=series_id, starts_at=wanted.starts_at, ends_at=terms.ends_at,
         is_busy=wanted.is_busy, is_blocking=wanted.is_busy, mode=terms.mode, title=wanted.title, notes=wanted.notes,
         created_at=now, created_by_id=who.user_id, changed_at=now, version=1,
-        attendees=[_attendee(place, terms.price, now) for place in terms.places],
+        attendees=[seats.made(place, terms.price, now) for place in terms.places],
     )  # fmt: skip
     with guarded(session):
         session.add(item)
@@ -99,7 +100,7 @@ def book(
     for attendee in item.attendees:
         payer_id = payers[attendee.client_id]
         if payer_id is not None:
-            session.add(Share(attendee_id=attendee.id, payer_id=payer_id, amount_cents=attendee.fee_cents))
+            seats.add_share(session, attendee, payer_id)
     session.flush()
     audit.record(session, who, "booked", "item", item.id, now, kind=item.kind.value, type_id=item.type_id,
                  practitioner_id=item.practitioner_id, starts_at=item.starts_at.isoformat(), minutes=terms.minutes,
@@ -128,11 +129,11 @@ def edit(session: Session, who: Actor, item_id: int, wanted: Wanted, now: dateti
     is_moved = (wanted.starts_at, terms.ends_at) != (item.starts_at, item.ends_at)
     is_elsewhere = terms.location_id != item.location_id
     is_rebilled = (terms.places, terms.price) != (kept.places, kept.price)
-    rematches = is_elsewhere or [(p.client_id, terms.price.fee_id) for p in terms.places] != [
-        (p.client_id, kept.price.fee_id) for p in kept.places
+    rematches = is_elsewhere or [(p.client_id, p.is_billed, terms.price.fee_id) for p in terms.places] != [
+        (p.client_id, p.is_billed, kept.price.fee_id) for p in kept.places
     ]
     if is_rebilled:
-        _refuse_invoiced(session, kept)
+        seats.refuse_invoiced(session, kept)
     _check_time(session, who, wanted, terms, besides=item, warns=is_moved or is_elsewhere)
     if rematches and not any(linking.held_line(session, place.id) for place in item.attendees):
         _ask_about_near_miss(session, wanted, terms)
@@ -143,7 +144,7 @@ def edit(session: Session, who: Actor, item_id: int, wanted: Wanted, now: dateti
         item.is_blocking = blocks(item)
         _touch(item, now)
     if is_rebilled:
-        _rebill(session, item, terms, now)
+        seats.rebill(session, who, item, terms, now)
     audit.record(session, who, "changed", "item", item.id, now, starts_at=item.starts_at.isoformat(), minutes=terms.minutes,
                  fee_cents=terms.price.cents, client_ids=[place.client_id for place in terms.places], busy=item.is_busy,
                  despite_warnings=wanted.overrides_warnings)  # fmt: skip
@@ -232,39 +233,6 @@ def guarded(session: Session) -> Iterator[None]:
         raise OverlapError("Someone was faster: this time was taken a moment ago.") from error
 
 
-def kept_of(session: Session, item: Item) -> Kept:
-    """Return what the item has now, as an edit may leave it."""
-    shares = work.shares_of(session, [attendee.id for attendee in item.attendees])
-    payers = {share.attendee_id: share.payer_id for share in reversed(shares)}
-    places = tuple(Place(each.client_id, payers.get(each.id)) for each in item.attendees)
-    billed = next((each for each in item.attendees if each.is_billed), None)
-    is_single = item.group_id is None and len(places) == 1
-    return Kept(
-        minutes=minutes_of(item),
-        price=Price(billed.fee_id, billed.fee_code, billed.fee_description, billed.fee_cents, billed.tax_bp)
-        if billed
-        else NO_PRICE,
-        client_id=places[0].client_id if is_single else None,
-        payer_id=places[0].payer_id if is_single else None,
-        location_id=item.location_id,
-        room_id=item.room_id,
-        mode=item.mode,
-        places=places,
-        share_ids=tuple(share.id for share in shares),
-    )
-
-
-def minutes_of(item: Item) -> int:
-    """Return how long an item is."""
-    return (item.ends_at - item.starts_at) // timedelta(minutes=1)
-
-
-def invoiced_line(session: Session, kept: Kept) -> InvoiceLine | None:
-    """Return the first live invoice line, drafts included, that bills the item; a package's line does not count."""
-    lines = work.live_lines(session, kept.share_ids).values()
-    return next((line for line in lines if line.invoice.source is not InvoiceSource.PACKAGE), None)
-
-
 def _ask_about_near_miss(session: Session, wanted: Wanted, terms: Terms) -> None:
     if not wanted.uses_package or wanted.accepts_unpaid or terms.kind is not ItemKind.APPOINTMENT:
         return
@@ -326,44 +294,6 @@ def _warn(
         )  # fmt: skip
     if found:
         raise WarnedError(found)
-
-
-def _attendee(place: Place, price: Price, now: datetime) -> Attendee:
-    made = Attendee(client_id=place.client_id, status=Status.BOOKED, status_at=now, is_billed=place.is_billed,
-                    billing_changed_at=now)  # fmt: skip
-    if place.is_billed:
-        _copy_price(made, price)
-    return made
-
-
-def _copy_price(attendee: Attendee, price: Price) -> None:
-    attendee.fee_id, attendee.fee_code, attendee.fee_description = price.fee_id, price.code, price.description
-    attendee.fee_cents, attendee.tax_bp = price.cents, price.tax_bp
-
-
-def _rebill(session: Session, item: Item, terms: Terms, now: datetime) -> None:
-    shares = work.shares_of(session, [attendee.id for attendee in item.attendees])
-    for attendee, place in zip(item.attendees, terms.places, strict=True):
-        attendee.client_id, attendee.billing_changed_at = place.client_id, now
-        if place.payer_id is None:
-            continue
-        _copy_price(attendee, terms.price)
-        mine = [share for share in shares if share.attendee_id == attendee.id]
-        parts = money.spread(attendee.fee_cents, [share.amount_cents for share in mine])
-        for share, part in zip(mine, parts, strict=True):
-            share.amount_cents = part
-            share.payer_id = place.payer_id if len(mine) == 1 else share.payer_id
-    session.flush()
-    for attendee in item.attendees:
-        session.expire(attendee, ["client"])
-
-
-def _refuse_invoiced(session: Session, kept: Kept) -> None:
-    line = invoiced_line(session, kept)
-    if line is None:
-        return
-    name = f"invoice {line.invoice.number}" if line.invoice.number else "a draft invoice"
-    raise RefusalError(f"This session is on {name}. Its fee, client and Bill to stay as they are while it is.", field="fee")
 
 
 def _unchanged(session: Session, who: Actor, item_id: int, version: int) -> Item:

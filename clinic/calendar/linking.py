@@ -115,13 +115,17 @@ def on_status(session: Session, who: Actor, attendee: Attendee, now: datetime) -
 
 def on_deleted(session: Session, who: Actor, item: Item, now: datetime) -> None:
     """Give every package session of a deleted appointment back to its line."""
-    ids = list(session.scalars(select(Attendee.id).where(Attendee.item_id == item.id)))
-    for attendee_id in ids:
-        held = held_line(session, attendee_id)
-        if held is not None:
-            line, sale = held
-            _part(session, who, line, sale, attendee_id, now, reason="The appointment was deleted")
-            line.session_date = None
+    for attendee_id in session.scalars(select(Attendee.id).where(Attendee.item_id == item.id)).all():
+        give_back(session, who, attendee_id, now, reason="The appointment was deleted")
+
+
+def give_back(session: Session, who: Actor, attendee_id: int, now: datetime, *, reason: str) -> None:
+    """Return the package session of a place that needs none any more; safe to repeat."""
+    held = held_line(session, attendee_id)
+    if held is not None:
+        line, sale = held
+        _part(session, who, line, sale, attendee_id, now, reason=reason)
+        line.session_date = None
     session.flush()
 
 

@@ -7,14 +7,14 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import fees
-from clinic.calendar import linking, matching, types
+from clinic.calendar import linking, matching, terms, types
 from clinic.calendar.linking import Candidate
-from clinic.calendar.terms import NO_PRICE, Kept, practitioner_for
+from clinic.calendar.terms import NO_PRICE, Bills, Kept, practitioner_for
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.kernel.texts import folded
 from clinic.models.billing import Fee
 from clinic.models.calendar import AppointmentType, Item, ItemKind, Mode
-from clinic.models.people import Client, ClientGroup, GroupKind
+from clinic.models.people import Client, ClientGroup
 from clinic.models.practice import Location, Practitioner, Room
 from clinic.people import clients, contacts, finding, groups
 from clinic.people.finding import Match
@@ -48,6 +48,7 @@ class Sketch:
     fee_id: int | None = None
     location_id: int | None = None
     room_id: int | None = None
+    bills: str = ""  # "each-3": how group 3 is billed
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,9 @@ class Offer:
     matches: tuple[Match, ...]  # several fit what was typed
     payers: tuple[Option, ...]
     payer_id: int | None
+    # Only a group may be billed once or each.
+    bills: Bills | None = None
+    bills_options: tuple[Option, ...] = ()
     # Only an appointment has these.
     modes: tuple[Option, ...] = ()
     locations: tuple[Option, ...] = ()
@@ -127,7 +131,8 @@ def offer(
     person, matches = (None, []) if chosen is None else _person(session, who, sketch, kept)
     kind = chosen.kind if chosen else ItemKind.EVENT
     location_id = sketch.location_id or (kept.location_id if kept else None) or practitioner.location_id
-    payers, payer_id, billed_id = _payers(session, person, kind)
+    bills, bills_options = _bills(session, sketch, person, kind, kept)
+    payers, payer_id, billed_id = _payers(session, person, bills, kept)
     found = Offer(
         practitioner_id=practitioner.id,
         practitioner=practitioner.name,
@@ -147,6 +152,8 @@ def offer(
         matches=tuple(matches),
         payers=payers,
         payer_id=payer_id,
+        bills=bills,
+        bills_options=bills_options,
     )
     if chosen is None or kind is not ItemKind.APPOINTMENT:
         return found
@@ -265,15 +272,36 @@ def _named(session: Session, who: Actor, ref: str, kept: Kept | None) -> Match |
     return Match(finding.CLIENT, client.id, client.name, "")
 
 
-def _payers(session: Session, person: Match | None, kind: ItemKind) -> tuple[tuple[Option, ...], int | None, int | None]:
-    if person is None:
-        return (), None, None
+def _bills(
+    session: Session, sketch: Sketch, person: Match | None, kind: ItemKind, kept: Kept | None
+) -> tuple[Bills | None, tuple[Option, ...]]:
+    """Return how a group is billed, and the choice there is: what was chosen for another group is not meant for this one."""
+    if person is None or person.kind != finding.GROUP or (kept and kept.bills is None):
+        return None, ()
+    group = session.get_one(ClientGroup, person.id)
+    usual = kept.bills if kept else terms.usual_bills(group.kind, kind)
+    chosen = next((bills for bills in Bills if sketch.bills == f"{bills.value}-{group.id}"), usual)
+    once = session.get_one(Client, _billed_id(group, kept)).name
+    words = {Bills.ONCE: f"Once: {once}", Bills.EACH: "Each client"}
+    return chosen, tuple(Option(f"{bills.value}-{group.id}", words[bills]) for bills in Bills)
+
+
+def _billed_id(group: ClientGroup, kept: Kept | None) -> int:
+    if kept is None:
+        return group.billing_client_id
+    if kept.bills is Bills.EACH:
+        return terms.billed_id(group, [place.client_id for place in kept.places], kept.gone_ids)
+    return next((place.client_id for place in kept.places if place.is_billed), group.billing_client_id)
+
+
+def _payers(
+    session: Session, person: Match | None, bills: Bills | None, kept: Kept | None
+) -> tuple[tuple[Option, ...], int | None, int | None]:
+    if person is None or bills is Bills.EACH:
+        return (), None, None  # of a group, each is billed to their own payer
     client_id = person.id
     if person.kind == finding.GROUP:
-        group = session.get_one(ClientGroup, person.id)
-        if kind is ItemKind.APPOINTMENT and group.kind is GroupKind.THERAPY:
-            return (), None, None  # each is billed to their own payer
-        client_id = group.billing_client_id
+        client_id = _billed_id(session.get_one(ClientGroup, person.id), kept)
     found = contacts.payers_of(session, client_id)
     words = (p.name if p.role == contacts.THEMSELVES else _payer_words(p) for p in found)
     options = tuple(Option(str(p.contact_id), label) for p, label in zip(found, words, strict=True))

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from clinic.calendar import statuses
+from clinic.calendar import seats, statuses
 from clinic.calendar.flyout import Billing, Flyout, Person
 from clinic.kernel.errors import NotFoundError
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
@@ -93,7 +93,7 @@ def way(session: Session, item: Item, shown: Flyout, status: Status, *, attendee
 
 
 def _heir(item: Item, chosen: dict[int, Attendee]) -> str | None:
-    there = (each for each in item.attendees if each.id not in chosen and statuses.is_there(each))
+    there = (each for each in item.attendees if each.id not in chosen and seats.is_there(each))
     return next((each.client.name for each in there), None)
 
 

@@ -19,7 +19,7 @@ from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
 NAMED_MAX = 5  # so many dates are named in one refusal, the others are counted
-_KEPT_WHEN_NONE = ("location_id", "mode", "payer_id")
+_KEPT_WHEN_NONE = ("location_id", "mode", "payer_id", "bills")
 _COMPARED = ("minutes", "client_id", "room_id", "is_busy", "notes", "title")
 
 
@@ -199,7 +199,7 @@ def _changes(session: Session, item: Item, wanted: Wanted) -> dict[str, Any]:
     kept = booking.kept_of(session, item)
     own = series.wanted_of(item, kept)
     found = {name: getattr(wanted, name) for name in _COMPARED if getattr(wanted, name) != getattr(own, name)}
-    as_is = {"location_id": item.location_id, "mode": item.mode, "payer_id": kept.payer_id}
+    as_is = {"location_id": item.location_id, "mode": item.mode, "payer_id": kept.payer_id, "bills": kept.bills}
     for name in _KEPT_WHEN_NONE:
         if getattr(wanted, name) not in (None, as_is[name]):
             found[name] = getattr(wanted, name)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import work
 from clinic.calendar import availability, booking, linking
+from clinic.calendar.seats import is_there
 from clinic.kernel import money
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.messages import outbox
@@ -183,8 +184,3 @@ def _hand_over_fee(session: Session, item: Item, now: datetime) -> None:
     was.billing_changed_at = heir.billing_changed_at = now
     for share in session.scalars(select(Share).where(Share.attendee_id == was.id)):
         share.attendee_id = heir.id
-
-
-def is_there(attendee: Attendee) -> bool:
-    """Say whether the attendee is expected, came, or is counted as having come."""
-    return attendee.status in linking.THERE

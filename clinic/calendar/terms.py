@@ -1,7 +1,9 @@
 """What a booking comes to: the wish checked against its type's locks, its place, its people and its price."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -23,6 +25,13 @@ NO_PRICE = Price(None, "", "", 0, 0)
 TITLE_CHARS_MAX = 120
 
 
+class Bills(StrEnum):
+    """Name how a group is billed: the fee once, on one member, or on each."""
+
+    ONCE = "once"
+    EACH = "each"
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Ask for a booking. Without a type it is a free-form event, which has a title and no client.
@@ -32,6 +41,7 @@ class Wanted:
         mode: None takes the type's first.
         fee_id: None takes the type's fee or rate; `fee_cents` None takes that fee's amount. In an edit both None keep the fee.
         payer_id: None bills the client's default payer.
+        bills: how a group is billed; None: as its kind usually is, in an edit as it stands.
         uses_package: False is the opt-out from linking to a package by itself.
         accepts_unpaid: False asks first when a package just misses (rulebook 3.4).
         overrides_warnings: True books outside working hours, in time off and on closed days.
@@ -50,6 +60,7 @@ class Wanted:
     fee_id: int | None = None
     fee_cents: int | None = None
     payer_id: int | None = None
+    bills: Bills | None = None
     is_busy: bool = True
     notes: str = ""
     uses_package: bool = True
@@ -80,12 +91,14 @@ class Kept:
     minutes: int
     price: Price
     client_id: int | None
-    payer_id: int | None
+    payer_id: int | None  # whom the one fee is billed to, where there is one
     location_id: int | None
     room_id: int | None
     mode: Mode | None
     places: tuple[Place, ...]
     share_ids: tuple[int, ...] = ()
+    bills: Bills | None = None  # None: it is no group's, or has a single place
+    gone_ids: frozenset[int] = frozenset()  # the clients who are not there
 
 
 @dataclass(frozen=True)
@@ -250,24 +263,47 @@ def _places(session: Session, who: Actor, wanted: Wanted, kind: AppointmentType,
     if wanted.client_id is not None:
         client = _client(session, who, wanted.client_id, kept)
         return (Place(client.id, _payer(session, client, wanted.payer_id, kept)),)
-    if kept is not None:
-        return kept.places
     assert wanted.group_id is not None
+    if kept is not None:
+        return _kept_places(session, wanted, kept)
     group = _group(session, who, wanted.group_id)
     ids = sorted(member.client_id for member in group.members)
     most = settings.practice(session).group_clients_max
     if not 1 <= len(ids) <= most:
         raise RefusalError(f"{group.name} has {len(ids)} members; from 1 to {most} can be booked.", field="person")
-    billed = _billed(group, kind, ids)
+    is_each = (wanted.bills or usual_bills(group.kind, kind.kind)) is Bills.EACH
+    billed = set(ids) if is_each else {billed_id(group, ids)}
     members = {each.id: each for each in session.scalars(select(Client).where(Client.id.in_(ids)))}
     return tuple(Place(each, _payer(session, members[each], wanted.payer_id, None) if each in billed else None) for each in ids)
 
 
-def _billed(group: ClientGroup, kind: AppointmentType, ids: list[int]) -> set[int]:
-    # A couple or family bills once, a therapy group each, an Activity once (rulebook 1.8).
-    if group.kind is GroupKind.THERAPY and kind.kind is ItemKind.APPOINTMENT:
-        return set(ids)
-    return {group.billing_client_id if group.billing_client_id in ids else ids[0]}
+def usual_bills(group: GroupKind, kind: ItemKind) -> Bills:
+    """Return how a group is billed unless the booking switches it: a couple or family once, a therapy group each."""
+    return Bills.EACH if group is GroupKind.THERAPY and kind is ItemKind.APPOINTMENT else Bills.ONCE
+
+
+def billed_id(group: ClientGroup, ids: Sequence[int], gone_ids: Collection[int] = ()) -> int:
+    """Return which of those clients carries a fee that is billed once: the billing member, or else the first who is there."""
+    there = [each for each in ids if each not in gone_ids] or ids
+    return group.billing_client_id if group.billing_client_id in there else there[0]
+
+
+def _kept_places(session: Session, wanted: Wanted, kept: Kept) -> tuple[Place, ...]:
+    bills = wanted.bills if wanted.bills and kept.bills else kept.bills
+    is_same_payer = wanted.payer_id in (None, kept.payer_id) or bills is Bills.EACH
+    if bills is kept.bills and is_same_payer:
+        return kept.places
+    payers = {place.client_id: place.payer_id for place in kept.places}
+    ids = list(payers)
+    members = {each.id: each for each in session.scalars(select(Client).where(Client.id.in_(ids)))}
+    if bills is Bills.EACH:
+        return tuple(Place(each, payers[each] or members[each].default_payer_id) for each in ids)
+    one_id = next((each for each in ids if payers[each]), ids[0])
+    if bills is not kept.bills:
+        one_id = billed_id(session.get_one(ClientGroup, wanted.group_id), ids, kept.gone_ids)
+    payer_id = payers[one_id] if is_same_payer else None
+    payer_id = payer_id or _payer(session, members[one_id], wanted.payer_id, None)
+    return tuple(Place(each, payer_id if each == one_id else None) for each in ids)
 
 
 def _client(session: Session, who: Actor, client_id: int, kept: Kept | None) -> Client:

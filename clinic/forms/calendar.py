@@ -16,7 +16,7 @@ from clinic.calendar.linking import Choice
 from clinic.calendar.offer import Offer, Option, Sketch
 from clinic.calendar.outcomes import Way
 from clinic.calendar.statuses import REASON_CHARS_MAX
-from clinic.calendar.terms import TITLE_CHARS_MAX
+from clinic.calendar.terms import TITLE_CHARS_MAX, Bills
 from clinic.forms.base import DayField, HouseForm, MoneyField, OnceForm, TimeField, WholeField, line, text_area
 from clinic.forms.new_client import NewClientFields
 from clinic.forms.series import RepeatFields
@@ -85,6 +85,7 @@ class BookingForm(RepeatFields, NewClientFields, OnceForm):
     fee = ChoiceField("Fee")
     amount = MoneyField("Other amount", required=False, render_kw={"inputmode": "decimal", "class_": "num"})
     bill_to = ChoiceField("Bill to")
+    bills = RadioField("The group is billed", choices=[], validate_choice=False)
     mode = ChoiceField("How", coerce=_mode)
     location = ChoiceField("Location")
     room = ChoiceField("Room")
@@ -121,6 +122,7 @@ class BookingForm(RepeatFields, NewClientFields, OnceForm):
             fee_id=None if self.is_stale or self.fee.data == NO_SUCH else self.fee.data,
             location_id=self.location.data if self.location.data != NO_SUCH else None,
             room_id=self.room.data,
+            bills="" if self.is_stale else self.bills.data or "",
         )
 
     def show(self, offer: Offer, *, refits: bool = False) -> None:
@@ -139,6 +141,8 @@ class BookingForm(RepeatFields, NewClientFields, OnceForm):
         self.mode.offer(offer.modes, None)
         self.location.offer(offer.locations, offer.location_id)
         self.room.offer(offer.rooms, None)
+        self.bills.choices = [SelectChoice(option.value, option.label) for option in offer.bills_options]
+        self.bills.data = next((each.value for each in offer.bills_options if each.value.startswith(str(offer.bills))), None)
         self.who.choices = [SelectChoice(f"{match.kind}:{match.id}", _told_apart(match)) for match in offer.matches]
         if offer.person is not None:
             self.who.data = f"{offer.person.kind}:{offer.person.id}"
@@ -191,7 +195,8 @@ class BookingForm(RepeatFields, NewClientFields, OnceForm):
             mode=self.mode.data,
             fee_id=None if offer.is_event else self.fee.data,
             fee_cents=None if offer.is_event else self.amount.data,
-            payer_id=None if offer.is_event else self.bill_to.data,
+            payer_id=None if offer.is_event or offer.bills is Bills.EACH else self.bill_to.data,
+            bills=offer.bills,
             is_busy=busy != FREE if not offer.is_appointment else True,
             notes=self.notes.data or "",
             uses_package=not self.no_package.data,

@@ -387,3 +387,27 @@ def test_the_form_starts_with_the_type_that_was_booked_last_with_this_practition
         booking.book(session, cast.fay, therapy(cast, at(15)), NOW)
     assert chosen(cast.pat_id) == cast.therapy_id
     assert chosen(cast.piet_id) == by_name
+
+
+def test_a_group_is_asked_once_or_each_and_the_choice_of_another_group_does_not_count(as_, cast, rows):
+    fay = as_("fay")
+    chosen = _posted(cast, person="Abernathy and Brandt", who=f"group:{cast.couple_id}", searched="Abernathy and Brandt")
+    asked = fay.post(_url(cast, "book/fields"), data=chosen).text
+    assert f'<input checked id="bills-0" name="bills" type="radio" value="once-{cast.couple_id}">' in asked
+    assert "Once: Cleo Abernathy" in asked
+    each = chosen | {"bills": f"each-{cast.couple_id}"}
+    assert 'name="bill_to"' not in fay.post(_url(cast, "book/fields"), data=each).text
+    assert fay.post(_url(cast), data=each | {"bill_to": str(cast.pellworth_id)}).status_code == 303
+    assert (
+        fay.post(_url(cast), data=chosen | {"starts_at": "14:00", "bills": "each-999", "once": once.new_key()}).status_code
+        == 303
+    )
+    with rows() as session:
+        assert [seat.is_billed for seat in session.scalars(select(Attendee).order_by(Attendee.id))] == [True, True, True, False]
+        last = session.scalar(select(Attendee.item_id).order_by(Attendee.id.desc()))
+    edit = f"/calendar/items/{last}/edit"
+    assert f'value="each-{cast.couple_id}"' in fay.get(edit).text
+    data = {"day": "2026-11-18", "starts_at": "14:00", "minutes": "50", "version": "1", "bills": f"each-{cast.couple_id}"}
+    assert fay.post(edit, data=data).status_code == 303
+    with rows() as session:
+        assert all(seat.is_billed for seat in session.scalars(select(Attendee)))
