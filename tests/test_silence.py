@@ -14,13 +14,16 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinic.calendar import booking, statuses
+from clinic.calendar import booking, scope, series, statuses
 from clinic.calendar.booking import Move
+from clinic.calendar.occurrences import Choices as Occurrences
+from clinic.calendar.recurrence import Rule
+from clinic.calendar.scope import Scope
 from clinic.jobs import send_messages
 from clinic.messages import choices, outbox
 from clinic.messages.choices import Choices
 from clinic.messages.smtp import mailer_from
-from clinic.models.calendar import ItemKind, Status
+from clinic.models.calendar import ItemKind, SeriesUnit, Status
 from clinic.models.messages import Message, MessageKind
 from tests import permission_rows
 from tests.calendar.stage import at, call, review, therapy
@@ -56,6 +59,21 @@ def _cancel(session: Session, cast: Cast, item_id: int) -> None:
     statuses.set_status(session, cast.fay, item_id, Status.CANCELLED_BY_PRACTICE, NOW)
 
 
+def _repeat(session: Session, cast: Cast, item_id: int) -> None:
+    series.repeat(session, cast.fay, item_id, Rule(SeriesUnit.WEEK, times=3), Occurrences(), NOW)
+
+
+def _repeat_and_move(session: Session, cast: Cast, item_id: int) -> None:
+    _repeat(session, cast, item_id)
+    item = booking.item_for(session, cast.fay, item_id)
+    scope.move(session, cast.fay, item_id, Move(LATER), Scope.ALL, NOW + timedelta(minutes=5), version=item.version)
+
+
+def _repeat_and_delete(session: Session, cast: Cast, item_id: int) -> None:
+    _repeat(session, cast, item_id)
+    scope.delete(session, cast.fay, item_id, Scope.ALL, NOW + timedelta(minutes=5))
+
+
 def _remind(session: Session, _cast: Cast, _item_id: int) -> None:
     outbox.remind(session, EVENING)
 
@@ -66,6 +84,9 @@ CHANNELS = (
     Channel(MessageKind.CHANGE, _move),
     Channel(MessageKind.CANCELLATION, _cancel),
     Channel(MessageKind.REMINDER, _remind, at=EVENING),
+    Channel(MessageKind.CONFIRMATIONS, _repeat),
+    Channel(MessageKind.CHANGES, _repeat_and_move),
+    Channel(MessageKind.CANCELLATIONS, _repeat_and_delete),
 )
 # Open without signing in, and why no client hears of an item there.
 OPEN_PAGES = {

@@ -41,7 +41,11 @@ class Same(Enum):
 
 @dataclass(frozen=True)
 class Move:
-    """Ask for another start, perhaps with another practitioner or in another room."""
+    """Ask for another start, perhaps with another practitioner or in another room.
+
+    Args:
+        tells: False leaves the telling to the caller, who changes several at once (`outbox.tell_all`).
+    """
 
     starts_at: datetime
     practitioner_id: int | None = None
@@ -49,6 +53,7 @@ class Move:
     overrides_warnings: bool = False
     package_choice: Choice | None = None
     notifies: bool = True
+    tells: bool = True
 
 
 def item_for(session: Session, who: Actor, item_id: int) -> Item:
@@ -107,7 +112,8 @@ def book(
                  client_ids=[place.client_id for place in terms.places], fee_cents=terms.price.cents, busy=item.is_busy,
                  despite_warnings=wanted.overrides_warnings)  # fmt: skip
     linking.on_booked(session, who, item, now, uses_package=wanted.uses_package)
-    outbox.tell(session, who, item, {}, now, notifies=wanted.notifies)
+    if wanted.tells:
+        outbox.tell(session, who, item, {}, now, notifies=wanted.notifies)
     return item
 
 
@@ -150,7 +156,8 @@ def edit(session: Session, who: Actor, item_id: int, wanted: Wanted, now: dateti
                  despite_warnings=wanted.overrides_warnings)  # fmt: skip
     linking.on_changed(session, who, item, now, rematches=rematches, uses_package=wanted.uses_package,
                        choice=wanted.package_choice)  # fmt: skip
-    outbox.tell(session, who, item, told, now, notifies=wanted.notifies)
+    if wanted.tells:
+        outbox.tell(session, who, item, told, now, notifies=wanted.notifies)
     return item
 
 
@@ -192,11 +199,12 @@ def move(session: Session, who: Actor, item_id: int, to: Move, now: datetime, *,
     audit.record(session, who, "moved", "item", item.id, now, was_at=was_at.isoformat(), starts_at=item.starts_at.isoformat(),
                  practitioner_id=item.practitioner_id, despite_warnings=to.overrides_warnings)  # fmt: skip
     linking.on_changed(session, who, item, now, rematches=is_other, choice=to.package_choice)
-    outbox.tell(session, who, item, told, now, notifies=to.notifies)
+    if to.tells:
+        outbox.tell(session, who, item, told, now, notifies=to.notifies)
     return item
 
 
-def delete(session: Session, who: Actor, item_id: int, now: datetime, *, notifies: bool = True) -> None:
+def delete(session: Session, who: Actor, item_id: int, now: datetime, *, notifies: bool = True, tells: bool = True) -> None:
     """Take an item out of the calendar. Its invoice, if any, stays; a package session returns. Must run inside `writing()`."""
     item = item_for(session, who, item_id)
     told = outbox.standing(item)
@@ -207,7 +215,8 @@ def delete(session: Session, who: Actor, item_id: int, now: datetime, *, notifie
     session.flush()
     audit.record(session, who, "deleted", "item", item.id, now, starts_at=item.starts_at.isoformat())
     linking.on_deleted(session, who, item, now)
-    outbox.tell(session, who, item, told, now, notifies=notifies)
+    if tells:
+        outbox.tell(session, who, item, told, now, notifies=notifies)
 
 
 def blocks(item: Item) -> bool:

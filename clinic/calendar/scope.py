@@ -1,6 +1,7 @@
 """Changing what repeats: this one, this and following, or all; what is past, invoiced or used is left alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -14,6 +15,7 @@ from clinic.calendar.booking import Move, StaleError
 from clinic.calendar.terms import Wanted
 from clinic.kernel import clock, locales
 from clinic.kernel.errors import RefusalError
+from clinic.messages import outbox
 from clinic.models.calendar import Item, Status
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
@@ -86,10 +88,11 @@ def move(session: Session, who: Actor, item_id: int, to: Move, scope: Scope, now
     shift = _shift(session, item, to.starts_at)
 
     def moved(target: Item) -> None:
-        there = replace(to, starts_at=shift.of(target.starts_at))
+        there = replace(to, starts_at=shift.of(target.starts_at), tells=False)
         booking.move(session, who, target.id, there, now, version=target.version)
 
-    _each(session, targets, moved)
+    with _telling(session, who, targets, now, notifies=to.notifies):
+        _each(session, targets, moved)
     return _done(session, who, item, "moved several", scope, targets, left, now)
 
 
@@ -117,10 +120,11 @@ def edit(
 
     def edited(target: Item) -> None:
         own = series.wanted_of(target, booking.kept_of(session, target))
-        mine = replace(own, **changes, starts_at=shift.of(target.starts_at))
+        mine = replace(own, **changes, starts_at=shift.of(target.starts_at), tells=False)
         booking.edit(session, who, target.id, mine, now, version=target.version)
 
-    _each(session, targets, edited)
+    with _telling(session, who, targets, now, notifies=wanted.notifies):
+        _each(session, targets, edited)
     return _done(session, who, item, "changed several", scope, targets, left, now)
 
 
@@ -151,10 +155,11 @@ def cancel(
     if status not in (*statuses.CANCELLED, Status.LATE_CANCELLED):
         raise RefusalError("Choose how it was cancelled.", field="status")
     practice = settings.practice(session)
-    for target in targets:
-        is_early = status is Status.LATE_CANCELLED and not statuses.is_late(practice, target.starts_at, now)
-        own, cents = (Status.CANCELLED_BY_CLIENT, None) if is_early else (status, bills_cents)
-        statuses.set_status(session, who, target.id, own, now, reason=reason, bills_cents=cents, notifies=notifies)
+    with _telling(session, who, targets, now, notifies=notifies):
+        for target in targets:
+            is_early = status is Status.LATE_CANCELLED and not statuses.is_late(practice, target.starts_at, now)
+            own, cents = (Status.CANCELLED_BY_CLIENT, None) if is_early else (status, bills_cents)
+            statuses.set_status(session, who, target.id, own, now, reason=reason, bills_cents=cents, tells=False)
     return _done(session, who, item, "cancelled several", scope, targets, left, now)
 
 
@@ -164,9 +169,18 @@ def delete(session: Session, who: Actor, item_id: int, scope: Scope, now: dateti
         booking.delete(session, who, item_id, now, notifies=notifies)
         return None
     item, targets, left = _chosen(session, who, item_id, scope, now, None)
-    for target in targets:
-        booking.delete(session, who, target.id, now, notifies=notifies)
+    with _telling(session, who, targets, now, notifies=notifies):
+        for target in targets:
+            booking.delete(session, who, target.id, now, tells=False)
     return _done(session, who, item, "deleted several", scope, targets, left, now)
+
+
+@contextmanager
+def _telling(session: Session, who: Actor, targets: list[Item], now: datetime, *, notifies: bool) -> Iterator[None]:
+    """Tell each client once of all that changes inside."""
+    before = [(target, outbox.standing(target)) for target in targets]
+    yield
+    outbox.tell_all(session, who, before, now, notifies=notifies)
 
 
 def _chosen(

@@ -13,6 +13,7 @@ from clinic.calendar.recurrence import Rule
 from clinic.calendar.terms import Kept, Terms, Wanted, agree
 from clinic.kernel import locales
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
+from clinic.messages import outbox
 from clinic.models.billing import InvoiceSource
 from clinic.models.calendar import Attendee, Item, Series, Status
 from clinic.models.people import ClientGroup
@@ -229,13 +230,16 @@ def _book_all(session: Session, who: Actor, wanted: Wanted, terms: Terms, plan: 
         raise UnsettledError(f"Choose for {dates} {'date' if dates == 1 else 'dates'}: skip or move.")
     if not plan.booked:
         raise RefusalError("Nothing is left to book: every date is skipped.")
+    made_items: list[Item] = []
     for each in plan.booked:
         assert each.starts_at is not None
         # The list knows which dates a package covers; the others need not look for one.
         on_day = replace(wanted, starts_at=each.starts_at, overrides_warnings=True, accepts_unpaid=True,
-                         uses_package=bool(each.packages))  # fmt: skip
+                         uses_package=bool(each.packages), tells=False)  # fmt: skip
         ends_at = each.starts_at + timedelta(minutes=terms.minutes)
-        booking.book(session, who, on_day, now, terms=replace(terms, ends_at=ends_at), series_id=made.id)
+        agreed = replace(terms, ends_at=ends_at)
+        made_items.append(booking.book(session, who, on_day, now, terms=agreed, series_id=made.id))
+    outbox.tell_all(session, who, [(item, {}) for item in made_items], now, notifies=wanted.notifies)
     skipped = [each.day.isoformat() for each in plan.occurrences if each.is_skipped]
     audit.record(session, who, "repeated", "series", made.id, now, unit=made.unit.value, every=made.every,
                  booked=len(plan.booked), skipped=skipped)  # fmt: skip

@@ -89,6 +89,7 @@ def set_status(
     reason: str = "",
     bills_cents: int | None = None,
     notifies: bool = True,
+    tells: bool = True,
 ) -> Item:
     """Set the status of one attendee, or of all: fold it into what holds the time, the fee and the package.
 
@@ -96,6 +97,7 @@ def set_status(
 
     Args:
         bills_cents: what a missed or late cancelled place bills instead of the practice's policy.
+        tells: False leaves the telling to the caller, who changes several at once (`outbox.tell_all`).
 
     Raises:
         RefusalError: this kind of item has no such status, or it cannot bill that amount.
@@ -125,7 +127,8 @@ def set_status(
     if len(billed) == 1 and billed[0] not in chosen:  # the package session of a couple follows whoever is there
         linking.on_status(session, who, billed[0], now)
     session.flush()
-    outbox.tell(session, who, item, told, now, notifies=notifies)
+    if tells:
+        outbox.tell(session, who, item, told, now, notifies=notifies)
     return item
 
 

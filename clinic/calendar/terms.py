@@ -46,6 +46,7 @@ class Wanted:
         accepts_unpaid: False asks first when a package just misses (rulebook 3.4).
         overrides_warnings: True books outside working hours, in time off and on closed days.
         notifies: False tells the client nothing (rulebook 8).
+        tells: False leaves the telling to the caller, who changes several at once (`outbox.tell_all`).
     """
 
     type_id: int | None
@@ -69,6 +70,7 @@ class Wanted:
     accepts_unpaid: bool = True
     package_choice: Choice | None = None
     notifies: bool = True
+    tells: bool = True
 
 
 @dataclass(frozen=True)

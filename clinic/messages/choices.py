@@ -28,7 +28,7 @@ def of(session: Session, client_id: int) -> Choices:
 
 def wants(session: Session, client_id: int, kind: MessageKind) -> bool:
     """Say whether the client wants messages of that kind."""
-    return bool(getattr(of(session, client_id), kind.value))
+    return bool(getattr(of(session, client_id), kind.of_one.value))
 
 
 def choose(session: Session, who: Actor, client_id: int, wanted: Choices, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """A message as its client reads it: the practice's wording filled in, and the appointment as a calendar file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from clinic.practice import settings
 PRODUCT = "-//Clinic//Messages//EN"
 HOW = {None: "in person", Mode.IN_PERSON: "in person", Mode.PHONE: "by phone", Mode.VIDEO: "by video"}
 SUMMARY = "Appointment"
+PREVIEWED = 3  # so many dates stand in the preview of a message about several
 
 
 @dataclass(frozen=True)
@@ -29,24 +31,55 @@ class Rendered:
     ics: str = ""
 
 
-def render(session: Session, kind: MessageKind, item: Item, client: Client, contact: Contact, now: datetime) -> Rendered:
-    """Return what the client is sent of that kind about the item."""
+def render(
+    session: Session, kind: MessageKind, items: Sequence[Item], client: Client, contact: Contact, now: datetime
+) -> Rendered:
+    """Return what the client is sent of that kind about the items, which are in time order; a kind of one has one."""
     practice = settings.practice(session)
-    practitioner = session.get_one(Practitioner, item.practitioner_id)
+    told = [_told(session, item) for item in items]
+    values = {"client": client.name, "first_name": client.first_name} | _values(kind, told, practice)
+    words = _filled(wording.of(session, kind), practice, told[0].span, values)
+    return Rendered(words.subject, words.body, _calendar(kind, items, told, practice, contact.email, now))
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Hold what a message says of one appointment."""
+
+    span: tuple[datetime, datetime]
+    how: str
+    practitioner: str
+    location: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.how[0].upper()}{self.how[1:]}, with {self.practitioner}\n{self.location}".strip()
+
+
+def _told(session: Session, item: Item) -> _Told:
     location = session.get(Location, item.location_id) if item.location_id else None
-    words = _filled(
-        wording.of(session, kind),
-        practice,
-        (item.starts_at, item.ends_at),
-        {
-            "client": client.name,
-            "first_name": client.first_name,
-            "how": HOW[item.mode],
-            "practitioner": practitioner.name,
-            "location": _place(location),
-        },
-    )
-    return Rendered(words.subject, words.body, _calendar(kind, item, practice, contact.email, _place(location), now))
+    practitioner = session.get_one(Practitioner, item.practitioner_id)
+    return _Told((item.starts_at, item.ends_at), HOW[item.mode], practitioner.name, _place(location))
+
+
+def _values(kind: MessageKind, told: Sequence[_Told], practice: Practice) -> dict[str, str]:
+    if kind is kind.of_one:
+        return {"how": told[0].how, "practitioner": told[0].practitioner, "location": told[0].location}
+    return {"count": str(len(told)), "dates": _dates(told, practice)}
+
+
+def _dates(told: Sequence[_Told], practice: Practice) -> str:
+    """List appointments a line each, in groups of those with the same person at the same place."""
+    house = locales.named(practice.locale)
+    groups: list[tuple[str, list[str]]] = []
+    for each in told:
+        starts, ends = (clock.local(moment, practice.timezone) for moment in each.span)
+        day = locales.day(starts.date(), house, weekday=True, long=True)
+        line = f"{day}, {locales.wall_time(starts, house)} to {locales.wall_time(ends, house)}"
+        if not groups or groups[-1][0] != each.where:
+            groups.append((each.where, []))
+        groups[-1][1].append(line)
+    return "\n\n".join("\n".join([*lines, where]) for where, lines in groups)
 
 
 def preview(session: Session, shown: Wording, now: datetime) -> Rendered:
@@ -64,14 +97,11 @@ def preview(session: Session, shown: Wording, now: datetime) -> Rendered:
         return letter(session, shown, made_up | {"date": today, "link": "https://practice.example/pay/…"})
     day = clock.local_date(now, practice.timezone) + timedelta(days=7)
     starts_at = clock.day_start(day, practice.timezone) + timedelta(hours=10)
-    values = {
-        "client": "Juniper Aldous",
-        "first_name": "Juniper",
-        "how": HOW[Mode.IN_PERSON],
-        "practitioner": "Tamsin Oyelaran",
-        "location": "Harbour Street",
-    }
-    return _filled(shown, practice, (starts_at, starts_at + timedelta(minutes=50)), values)
+    weeks = PREVIEWED if shown.kind is not shown.kind.of_one else 1
+    spans = [(starts_at + timedelta(weeks=week), starts_at + timedelta(weeks=week, minutes=50)) for week in range(weeks)]
+    told = [_Told(span, HOW[Mode.IN_PERSON], "Tamsin Oyelaran", "Harbour Street") for span in spans]
+    values = {"client": "Juniper Aldous", "first_name": "Juniper"} | _values(shown.kind, told, practice)
+    return _filled(shown, practice, spans[0], values)
 
 
 def letter(session: Session, shown: Wording, values: dict[str, str]) -> Rendered:
@@ -99,9 +129,26 @@ def _place(location: Location | None) -> str:
     return ", ".join([location.name, *location.address.splitlines()]) if location else ""
 
 
-def _calendar(kind: MessageKind, item: Item, practice: Practice, address: str, place: str, now: datetime) -> str:
-    """Return the appointment for the client's own calendar: the same UID always, a higher SEQUENCE after every change."""
-    is_cancelled = kind is MessageKind.CANCELLATION
+def _calendar(
+    kind: MessageKind, items: Sequence[Item], told: Sequence[_Told], practice: Practice, address: str, now: datetime
+) -> str:
+    """Return the appointments for the client's own calendar: the same UID always, a higher SEQUENCE after every change.
+
+    A request or cancellation may hold one appointment only (RFC 5546): several are made known.
+    """
+    is_cancelled = kind.of_one is MessageKind.CANCELLATION
+    calendar = Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    # A request needs someone who asks; without an address of the practice it is only made known, too.
+    method = "CANCEL" if is_cancelled else "REQUEST" if practice.email else "PUBLISH"
+    calendar.add("method", method if kind is kind.of_one else "PUBLISH")
+    for item, each in zip(items, told, strict=True):
+        calendar.add_component(_event(item, each.location, practice, address if kind is kind.of_one else "", now, is_cancelled))
+    return bytes(calendar.to_ical()).decode()
+
+
+def _event(item: Item, place: str, practice: Practice, address: str, now: datetime, is_cancelled: bool) -> Event:
     event = Event()
     event.add("uid", item.ical_uid)
     event.add("sequence", item.sequence)
@@ -116,14 +163,9 @@ def _calendar(kind: MessageKind, item: Item, practice: Practice, address: str, p
         organiser = vCalAddress(f"mailto:{practice.email}")
         organiser.params["CN"] = vText(practice.name)
         event.add("organizer", organiser)
-    attendee = vCalAddress(f"mailto:{address}")
-    attendee.params["PARTSTAT"] = vText("ACCEPTED")
-    attendee.params["RSVP"] = vText("FALSE")
-    event.add("attendee", attendee)
-    calendar = Calendar()
-    calendar.add("prodid", PRODUCT)
-    calendar.add("version", "2.0")
-    # A request needs someone who asks; without an address of the practice it is only made known.
-    calendar.add("method", "CANCEL" if is_cancelled else "REQUEST" if practice.email else "PUBLISH")
-    calendar.add_component(event)
-    return bytes(calendar.to_ical()).decode()
+    if address:
+        attendee = vCalAddress(f"mailto:{address}")
+        attendee.params["PARTSTAT"] = vText("ACCEPTED")
+        attendee.params["RSVP"] = vText("FALSE")
+        event.add("attendee", attendee)
+    return event

@@ -20,6 +20,9 @@ KINDS = {
     MessageKind.CHANGE: "Change",
     MessageKind.CANCELLATION: "Cancellation",
     MessageKind.REMINDER: "Reminder",
+    MessageKind.CONFIRMATIONS: "Confirmation of several",
+    MessageKind.CHANGES: "Change of several",
+    MessageKind.CANCELLATIONS: "Cancellation of several",
 }
 # What payers are written about money.
 LETTERS = {
@@ -44,6 +47,15 @@ PLACEHOLDERS = {
     "practice": "the practice’s name",
     "phone": "the practice’s phone",
 }
+PLACEHOLDERS_OF_SEVERAL = {
+    "client": "the client’s name",
+    "first_name": "their first name",
+    "count": "how many appointments",
+    "dates": "all of them, each with day and time, and how, with whom and where",
+    "date": "the first day, with its weekday",
+    "practice": "the practice’s name",
+    "phone": "the practice’s phone",
+}
 LETTER_PLACEHOLDERS = {
     "payer": "the payer’s name",
     "amount": "how much",
@@ -56,7 +68,7 @@ LETTER_PLACEHOLDERS = {
 }
 LETTER_SUBJECT_PLACEHOLDERS = ("practice", "date")
 # A subject is read on lock screens by whoever is near: nothing in it says who, where or what for.
-SUBJECT_PLACEHOLDERS = ("date", "time", "practice")
+SUBJECT_PLACEHOLDERS = ("date", "time", "practice", "count")
 _BRACES = re.compile(r"\{([^{}\n]*)\}")
 _SIGNED = "\n\nIf you have a question, call {practice}: {phone}\n"
 _WHEN = "\n\n{date}\n{time} to {ends}, {how}\nWith {practitioner}\n{location}"
@@ -79,12 +91,16 @@ class Wording:
     @property
     def placeholders(self) -> dict[str, str]:
         """Return what a message of this kind may name."""
-        return PLACEHOLDERS if self.kind in KINDS else LETTER_PLACEHOLDERS
+        if self.kind not in KINDS:
+            return LETTER_PLACEHOLDERS
+        return PLACEHOLDERS if self.kind is self.kind.of_one else PLACEHOLDERS_OF_SEVERAL
 
     @property
     def subject_placeholders(self) -> tuple[str, ...]:
         """Return what its subject may name."""
-        return SUBJECT_PLACEHOLDERS if self.kind in KINDS else LETTER_SUBJECT_PLACEHOLDERS
+        if self.kind not in KINDS:
+            return LETTER_SUBJECT_PLACEHOLDERS
+        return tuple(name for name in SUBJECT_PLACEHOLDERS if name in self.placeholders)
 
 
 USUAL = {
@@ -98,6 +114,12 @@ USUAL = {
                 "Hello {first_name},\n\nthis appointment is cancelled:\n\n{date}\n{time}, with {practitioner}" + _SIGNED),
         Wording(MessageKind.REMINDER, "Your appointment on {date}, {time}",
                 "Hello {first_name},\n\na reminder of your appointment:" + _WHEN + _SIGNED),
+        Wording(MessageKind.CONFIRMATIONS, "Your appointments from {date}",
+                "Hello {first_name},\n\nyour appointments are booked:\n\n{dates}" + _SIGNED),
+        Wording(MessageKind.CHANGES, "Your appointments have changed",
+                "Hello {first_name},\n\nthese appointments have changed. They are now:\n\n{dates}" + _SIGNED),
+        Wording(MessageKind.CANCELLATIONS, "Appointments from {date} are cancelled",
+                "Hello {first_name},\n\nthese appointments are cancelled:\n\n{dates}" + _SIGNED),
         Wording(MessageKind.RECEIPT, "Your receipt from {practice}",
                 "Hello {payer},\n\nthank you. We received {amount} on {date}. The receipt is attached." + _SIGNED),
         Wording(MessageKind.PAY_LINK, "A bill from {practice}",
@@ -116,6 +138,11 @@ def of(session: Session, kind: MessageKind) -> Wording:
     """Return the practice's wording of a kind, or the usual one."""
     row = session.get(MessageTemplate, kind)
     return Wording(kind, row.subject, row.body, row.is_on) if row else USUAL[kind]
+
+
+def is_on(session: Session, kind: MessageKind) -> bool:
+    """Say whether the practice sends that kind; one that is not sent of a single appointment is not sent of several."""
+    return of(session, kind).is_on and of(session, kind.of_one).is_on
 
 
 def every(session: Session) -> list[Wording]:

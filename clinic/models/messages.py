@@ -22,6 +22,27 @@ class MessageKind(StrEnum):
     CARD_EXPIRING = "card_expiring"
     TONIGHT = "tonight"
     LAST_NIGHT = "last_night"
+    # The same of several appointments in one message: a series, or a change of many.
+    CONFIRMATIONS = "confirmations"
+    CHANGES = "changes"
+    CANCELLATIONS = "cancellations"
+
+    @property
+    def of_one(self) -> "MessageKind":
+        """Return the kind that tells the same of a single appointment."""
+        return _OF_ONE.get(self, self)
+
+    @property
+    def of_several(self) -> "MessageKind":
+        """Return the kind that tells the same of several appointments at once."""
+        return next(several for several, one in _OF_ONE.items() if one is self)
+
+
+_OF_ONE = {
+    MessageKind.CONFIRMATIONS: MessageKind.CONFIRMATION,
+    MessageKind.CHANGES: MessageKind.CHANGE,
+    MessageKind.CANCELLATIONS: MessageKind.CANCELLATION,
+}
 
 
 class MessageState(StrEnum):
@@ -78,6 +99,20 @@ class Message(Base):
     resends_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))
     # The same in every try, so that a mail program can tell a second copy.
     mail_id: Mapped[str] = mapped_column(unique=True)
+
+
+class MessagePart(Base):
+    """Hold one of the appointments that a message tells of together; a message about one alone has no parts."""
+
+    __tablename__ = "message_parts"
+
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True, index=True)
+    was: Mapped[str] = mapped_column(default="")
+    says: Mapped[str] = mapped_column(default="")
+    about_at: Mapped[datetime]
+    # It was taken out before the message was sent: changed or put right meanwhile, or begun.
+    is_left_out: Mapped[bool] = mapped_column(default=False)
 
 
 class MessageTemplate(Base):

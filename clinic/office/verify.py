@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from clinic.calendar import recurrence
@@ -18,7 +18,7 @@ from clinic.models.billing import (
     Share,
 )
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
-from clinic.models.messages import Message, MessageState
+from clinic.models.messages import Message, MessageKind, MessagePart, MessageState
 from clinic.models.money import Account, ChargeAttempt, ChargeStatus, LedgerTransaction, MoneyEvent, Payment, Posting, Refund
 from clinic.models.practice import AuditEntry
 from clinic.practice import audit, settings
@@ -266,12 +266,19 @@ def _links(session: Session) -> Iterator[str]:
 def _messages(session: Session) -> Iterator[str]:
     silent = [kind for kind in ItemKind if kind.is_silent]
     told = select(Message.id).join(Item, Item.id == Message.item_id).where(Item.kind.in_(silent))
-    for identity in session.scalars(told):
+    parts = select(MessagePart.message_id).join(Item, Item.id == MessagePart.item_id).where(Item.kind.in_(silent))
+    for identity in session.scalars(told.union(parts.distinct())):
         yield f"Message {identity} tells a client of something clients never hear of."
-    strangers = select(Message.id).where(
-        Message.state == MessageState.QUEUED, Message.says != "",
-        ~select(Attendee.id).where(Attendee.item_id == Message.item_id, Attendee.client_id == Message.client_id).exists(),
-    )  # fmt: skip
+    several = [kind for kind in MessageKind if kind is not kind.of_one]
+    left = exists().where(MessagePart.message_id == Message.id, ~MessagePart.is_left_out)
+    mixed = select(Message.id).where(Message.state == MessageState.QUEUED, Message.kind.in_(several) != left)
+    for identity in session.scalars(mixed):
+        yield f"Message {identity} is of another kind than the number of its appointments."
+    part = and_(MessagePart.message_id == Message.id, ~MessagePart.is_left_out)
+    item_id, says = func.coalesce(MessagePart.item_id, Message.item_id), func.coalesce(MessagePart.says, Message.says)
+    booked = exists().where(Attendee.item_id == item_id, Attendee.client_id == Message.client_id)
+    waiting = select(Message.id).outerjoin(MessagePart, part).where(Message.state == MessageState.QUEUED)
+    strangers = waiting.where(says != "", ~booked).distinct()
     for identity in session.scalars(strangers):
         yield f"Message {identity} waits for a client who is not booked."
 

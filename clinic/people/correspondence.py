@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from clinic.kernel.errors import NotFoundError
 from clinic.messages import outbox, wording
-from clinic.models.messages import Message, MessageState
+from clinic.models.messages import Message, MessagePart, MessageState
 from clinic.models.people import Client
 from clinic.people import clients
 from clinic.people.listing import Listing, cut
@@ -50,6 +50,7 @@ class Row:
     why: str
     tries: int
     at: datetime  # sent at, or the next try
+    more: int  # how many further appointments it tells of
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Letter:
     body: str
     has_calendar: bool
     attachment_name: str
-    item_id: int | None
+    about: tuple[tuple[int, datetime], ...]  # the appointments it tells of, with their starts
     may_resend: bool
 
 
@@ -86,7 +87,8 @@ def letter(session: Session, who: Actor, message_id: int) -> Letter:
         raise NotFoundError("message")
     message: Message = found[0]
     is_fresh = message.state is MessageState.QUEUED and message.tries == 0
-    return Letter(_row(*found), message.subject, message.body, bool(message.ics), message.attachment_name, message.item_id,
+    about = outbox.told_of(session, message)
+    return Letter(_row(*found), message.subject, message.body, bool(message.ics), message.attachment_name, about,
                   not is_fresh)  # fmt: skip
 
 
@@ -116,21 +118,24 @@ def failed_count(session: Session, who: Actor, now: datetime) -> int:
     return session.scalar(query.where(failed, Message.about_at > now, clients.seen_by(who))) or 0
 
 
-def _listed(who: Actor) -> Select[Message, Client | None]:
-    query = select(Message, Client).outerjoin(Client, Client.id == Message.client_id)
+def _listed(who: Actor) -> Select[Message, Client | None, int]:
+    told_of = select(func.count()).where(MessagePart.message_id == Message.id, ~MessagePart.is_left_out)
+    parts = told_of.correlate(Message).scalar_subquery()
+    query = select(Message, Client, parts).outerjoin(Client, Client.id == Message.client_id)
     # What names no client is for who may see everyone's.
     return query if who.own_practitioner_id is None else query.where(Message.client_id.is_not(None), clients.seen_by(who))
 
 
 def _rows(found: Any) -> list[Row]:
-    return [_row(row[0], row[1]) for row in found]
+    return [_row(row[0], row[1], row[2]) for row in found]
 
 
-def _row(message: Message, client: Client | None) -> Row:
+def _row(message: Message, client: Client | None, parts: int) -> Row:
     return Row(
         id=message.id, client_id=message.client_id, client=client.name if client is not None else "",
         kind=wording.NAMES[message.kind], to_address=message.to_address,
         about_at=message.about_at if message.item_id is not None else None, created_at=message.created_at,
         state=STATES[message.state], is_failed=message.state is MessageState.FAILED, why=message.last_error,
         tries=message.tries, at=message.sent_at or message.next_try_at,
+        more=max(parts - 1, 0),
     )  # fmt: skip

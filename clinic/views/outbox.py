@@ -97,7 +97,7 @@ def resend(message_id: int) -> Answer:
 def _letter(message_id: int, form: HouseForm | None = None) -> Answer:
     with reading() as session:
         letter = correspondence.letter(session, actor(), message_id)
-    may_resend = letter.may_resend and actor().may(Permission.BOOK if letter.item_id else Permission.TAKE_PAYMENTS)
+    may_resend = letter.may_resend and actor().may(Permission.BOOK if letter.about else Permission.TAKE_PAYMENTS)
     # Whoever may read letters may not pay in the payer's place: the link is shown without its secret.
     body = _PAY_LINK.sub(f"{config().BASE_URL}/pay/…", letter.body).replace(letters.HERE, config().BASE_URL)
     return page("messages/show.html", form=form, letter=letter, body=body, may_resend=may_resend, has_server=_has_server())
