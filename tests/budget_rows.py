@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import enrolments, invoices, packages, payments, refunds
 from clinic.billing.packages import FeeRow, Sale, Template
-from clinic.calendar import booking, linking, package_lines, series, types
+from clinic.calendar import booking, hours, linking, package_lines, series, types
 from clinic.calendar.occurrences import Choices
 from clinic.calendar.package_lines import LineEdit
 from clinic.calendar.recurrence import Rule
@@ -177,6 +177,13 @@ def busy_day(session: Session, cast: Cast) -> None:
                             now=NOW, invoice_id=invoice.id)  # fmt: skip
 
 
+def a_sick_day(session: Session, cast: Cast) -> None:
+    """Enter time off over the busy day."""
+    busy_day(session, cast)
+    hours.add_time_off(session, cast.olga, practitioner_id=cast.pat_id, starts_at=BUSY_DAY + timedelta(hours=5),
+                       ends_at=BUSY_DAY + timedelta(hours=29), label="Sick", now=NOW)  # fmt: skip
+
+
 BUSY_DAY = datetime(2026, 12, 9, tzinfo=UTC)  # a Wednesday; 14:00 UTC is 9 am in the practice
 _BOOK = "/calendar/{}/2026-12-09/book?at=17:00&h=8"
 CALENDAR_FORMS = [
@@ -197,6 +204,7 @@ CALENDAR_FORMS = [
     Row("an appointment type", "olga", "/calendar/settings/types/1", queries=10, kilobytes=4, stage=busy_day),
     Row("working hours", "olga", "/calendar/settings/hours", queries=7, kilobytes=3),
     Row("time off", "olga", "/calendar/settings/time-off", queries=6, kilobytes=2),
+    Row("a sick day over eight bookings", "olga", "/calendar/settings/time-off/1", kilobytes=4, stage=a_sick_day),
 ]
 
 ROWS: list[Row] = [*ACCOUNT, *AUTH, *SETTINGS]

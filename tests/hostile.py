@@ -265,6 +265,8 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
         label="Congress",
         now=NOW,
     )
+    away = booking.Wanted(None, cast.pat_id, at(12, days=30), 30, title="Journal club", overrides_warnings=True)
+    booking.book(session, cast.olga, away, NOW)
     session.flush()
     lines = [line.id for invoice in (draft, issued, sold) for line in invoice.lines]
     spare_client = clients.add(session, cast.olga, clients.Details("Isolde", "Featherstonhaugh"), NOW)

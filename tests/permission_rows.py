@@ -290,6 +290,7 @@ HOURS = [
     Row("hours.time_off", "GET", "/calendar/settings/time-off", OWNER),
     Row("hours.time_off", "POST", "/calendar/settings/time-off", OWNER),
     Row("hours.bookings", "GET", "/calendar/settings/time-off/999999", OWNER),
+    Row("hours.bookings", "POST", "/calendar/settings/time-off/999999", OWNER),
     Row("hours.delete_time_off", "POST", "/calendar/settings/time-off/999999/delete", OWNER),
 ]
 TYPES = [

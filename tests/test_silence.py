@@ -59,18 +59,19 @@ def _cancel(session: Session, cast: Cast, item_id: int) -> None:
     statuses.set_status(session, cast.fay, item_id, Status.CANCELLED_BY_PRACTICE, NOW)
 
 
-def _repeat(session: Session, cast: Cast, item_id: int) -> None:
-    series.repeat(session, cast.fay, item_id, Rule(SeriesUnit.WEEK, times=3), Occurrences(), NOW)
+def _repeat(session: Session, cast: Cast, item_id: int, *, notifies: bool = True) -> None:
+    rule = Rule(SeriesUnit.WEEK, times=3)
+    series.repeat(session, cast.fay, item_id, rule, Occurrences(), NOW, notifies=notifies)
 
 
 def _repeat_and_move(session: Session, cast: Cast, item_id: int) -> None:
-    _repeat(session, cast, item_id)
+    _repeat(session, cast, item_id, notifies=False)
     item = booking.item_for(session, cast.fay, item_id)
     scope.move(session, cast.fay, item_id, Move(LATER), Scope.ALL, NOW + timedelta(minutes=5), version=item.version)
 
 
 def _repeat_and_delete(session: Session, cast: Cast, item_id: int) -> None:
-    _repeat(session, cast, item_id)
+    _repeat(session, cast, item_id, notifies=False)
     scope.delete(session, cast.fay, item_id, Scope.ALL, NOW + timedelta(minutes=5))
 
 

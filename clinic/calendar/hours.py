@@ -4,19 +4,18 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session
 
 from clinic.kernel import clock
 from clinic.kernel.clock import MINUTES_PER_DAY, MissingTimeError
 from clinic.kernel.errors import NotFoundError, RefusalError
-from clinic.models.calendar import Attendee, Item, TimeOff, WorkingHours
+from clinic.models.calendar import TimeOff, TimeOffBooking, WorkingHours
 from clinic.models.practice import Location, Practitioner
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
 LIST_MAX = 500
-BOOKINGS_MAX = 200
 DAYS_MAX = 400
 
 
@@ -61,6 +60,7 @@ class OffRow:
     """Show one span of time off or one closed span."""
 
     id: int
+    practitioner_id: int | None
     practitioner: str | None
     first: date
     last: date
@@ -68,16 +68,6 @@ class OffRow:
     ends_at: datetime
     is_whole_days: bool
     label: str
-
-
-@dataclass(frozen=True)
-class Booking:
-    """Show a booking that stands in time off, for staff to move, cancel or leave."""
-
-    item_id: int
-    who: str
-    practitioner: str
-    starts_at: datetime
 
 
 @dataclass(frozen=True)
@@ -245,30 +235,10 @@ def delete_time_off(session: Session, who: Actor, off_id: int, now: datetime) ->
     row = session.get(TimeOff, off_id)
     if row is None:
         raise NotFoundError(f"time off {off_id}")
+    session.execute(delete(TimeOffBooking).where(TimeOffBooking.off_id == off_id))
     session.delete(row)
     audit.record(session, who, "deleted time off", "time off", off_id, now, practitioner_id=row.practitioner_id,
                  starts_at=row.starts_at.isoformat(), ends_at=row.ends_at.isoformat())  # fmt: skip
-
-
-def bookings_within(session: Session, off_id: int) -> list[Booking]:
-    """List what is booked inside a span of time off and still holds its time."""
-    off = session.get(TimeOff, off_id)
-    if off is None:
-        raise NotFoundError(f"time off {off_id}")
-    query = (
-        select(Item, Practitioner.name)
-        .join(Practitioner, Practitioner.id == Item.practitioner_id)
-        .where(Item.deleted_at.is_(None), Item.is_blocking, Item.starts_at < off.ends_at, Item.ends_at > off.starts_at)
-        .options(selectinload(Item.attendees).joinedload(Attendee.client))
-        .order_by(Item.starts_at)
-        .limit(BOOKINGS_MAX)
-    )
-    if off.practitioner_id is not None:
-        query = query.where(Item.practitioner_id == off.practitioner_id)
-    return [
-        Booking(item.id, ", ".join(place.client.name for place in item.attendees) or item.title, name, item.starts_at)
-        for item, name in session.execute(query)
-    ]
 
 
 def off_label(session: Session, off_id: int) -> OffRow:
@@ -288,7 +258,7 @@ def _off_row(row: TimeOff, name: str | None, timezone: str) -> OffRow:
     whole = row.starts_at == clock.day_start(first, timezone) and row.ends_at == clock.day_start(
         last + timedelta(days=1), timezone
     )
-    return OffRow(row.id, name, first, last, row.starts_at, row.ends_at, whole, row.label)
+    return OffRow(row.id, row.practitioner_id, name, first, last, row.starts_at, row.ends_at, whole, row.label)
 
 
 def _known(session: Session, practitioner_id: int, location_id: int | None) -> None:

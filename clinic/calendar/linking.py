@@ -265,6 +265,12 @@ def unlinked_place(session: Session, share_ids: Sequence[int]) -> int | None:
     return found[0] if len(share_ids) == 1 and found else None
 
 
+def held_lines(session: Session, attendee_ids: Iterable[int]) -> dict[int, tuple[InvoiceLine, PackageSale]]:
+    """Return the live package lines those places stand on, and their sales; who stands on none is left out."""
+    found = session.execute(_holding().where(Share.attendee_id.in_(list(attendee_ids))))
+    return {attendee_id: (line, sale) for line, sale, attendee_id in found}
+
+
 def _holding() -> Select[InvoiceLine, PackageSale, int]:
     return (
         select(InvoiceLine, PackageSale, Share.attendee_id)

@@ -5,8 +5,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from clinic.calendar import seats, statuses
-from clinic.calendar.flyout import Billing, Flyout, Person
+from clinic.billing import work
+from clinic.calendar import linking, seats, statuses
+from clinic.calendar.flyout import Billing, Flyout, OnInvoice, Person
+from clinic.calendar.linking import PackageLabel
 from clinic.kernel.errors import NotFoundError
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
 from clinic.models.practice import Practice
@@ -41,6 +43,37 @@ class _Told:
     package: str = ""
 
 
+@dataclass(frozen=True)
+class Money:
+    """Hold what an item's places are billed, without the rest of its flyout."""
+
+    billings: tuple[Billing, ...]
+
+
+def money_of(session: Session, item: Item) -> Money:
+    """Return what a loaded item's places are billed: as much of it as says what becomes of it."""
+    billed = [seat for seat in item.attendees if seat.is_billed]
+    shares = work.shares_of(session, [seat.id for seat in billed])
+    lines = work.live_lines(session, [share.id for share in shares])
+    held = linking.held_lines(session, [seat.id for seat in billed]) if lines else {}
+    on_line = {share.attendee_id: lines[share.id].invoice for share in shares if share.id in lines}
+    invoices = {key: OnInvoice(invoice.id, invoice.number, "", "", 0) for key, invoice in on_line.items()}
+    packages = {
+        key: PackageLabel(sale.name, 0, 0, sale.invoice_id, sale.id, line.id, False, line.unit_cents - line.discount_cents)
+        for key, (line, sale) in held.items()
+    }
+    return Money(
+        tuple(
+            Billing(
+                attendee_id=seat.id, client=seat.client.name, fee=seat.fee_description, cents=seat.fee_cents,
+                billed_cents=seat.fee_cents, payer="", invoice=invoices.get(seat.id), package=packages.get(seat.id), left=0,
+                do_not_invoice=seat.do_not_invoice,
+            )
+            for seat in billed
+        )
+    )  # fmt: skip
+
+
 def ways_to_cancel(
     session: Session, item: Item, shown: Flyout, now: datetime, *, attendee_id: int | None = None
 ) -> tuple[Way, ...]:
@@ -72,7 +105,7 @@ def person_of(shown: Flyout, attendee_id: int | None) -> Person | None:
     return next((person for person in shown.people if person.attendee_id == attendee_id), None)
 
 
-def way(session: Session, item: Item, shown: Flyout, status: Status, *, attendee_id: int | None = None) -> Way:
+def way(session: Session, item: Item, shown: "Flyout | Money", status: Status, *, attendee_id: int | None = None) -> Way:
     """Say what one status would do to the money of one attendee, or of all."""
     chosen = {each.id: each for each in item.attendees if attendee_id in (None, each.id)}
     practice, house = settings.practice(session), settings.house(session)

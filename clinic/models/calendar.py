@@ -125,6 +125,27 @@ class TimeOff(Base):
     label: Mapped[str] = mapped_column(default="")
 
 
+class OffDecision(StrEnum):
+    """Name what staff did about a booking that stood in time off."""
+
+    MOVED = "moved"
+    CANCELLED = "cancelled"
+    LEFT = "left"
+
+
+class TimeOffBooking(Base):
+    """Hold what staff decided about one booking that stood in time off, so that the walk through them can be resumed."""
+
+    __tablename__ = "time_off_bookings"
+
+    off_id: Mapped[int] = mapped_column(ForeignKey("time_off.id"), primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True, index=True)
+    decision: Mapped[OffDecision]
+    was_at: Mapped[datetime]  # when it began before that
+    decided_at: Mapped[datetime]
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+
 class SeriesUnit(StrEnum):
     """Name what a series counts in."""
 

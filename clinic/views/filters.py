@@ -11,7 +11,8 @@ from clinic.practice.settings import House
 
 def register(app: Flask) -> None:
     """Bind the filters to the application's templates."""
-    for function in (money_short, local_time, local_moment, bare_time, minute_time, clock_time, hour_words, percent, plainly,
+    for function in (money_short, local_time, local_moment, bare_time, minute_time, clock_time, hour_words, percent,
+                     plainly, wall_stamp,
                      day, day_short, day_long, day_plain, day_from):  # fmt: skip
         app.add_template_filter(function)
     app.add_template_filter(money_full, "money")
@@ -82,6 +83,11 @@ def hour_words(hour: int) -> str:
 def local_moment(instant: datetime) -> str:
     """Print day and time: "18 Nov 2026, 11:44 am"."""
     return f"{day(clock.local_date(instant, _house().timezone))}, {local_time(instant)}"
+
+
+def wall_stamp(instant: datetime) -> str:
+    """Print an instant as a form posts it, on the practice's clock: "2026-11-26T10:00"."""
+    return f"{clock.local(instant, _house().timezone):%Y-%m-%dT%H:%M}"
 
 
 def day(value: date | datetime) -> str:

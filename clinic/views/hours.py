@@ -3,8 +3,10 @@
 from flask import Blueprint, g, request, url_for
 from sqlalchemy.orm import Session
 
-from clinic.calendar import hours
-from clinic.calendar.offer import location_names
+from clinic.calendar import absences, hours
+from clinic.calendar.offer import Option, location_names
+from clinic.forms.absences import AbsenceForm
+from clinic.forms.calendar import NO_SUCH, id_or_none, version_of
 from clinic.forms.calendar_settings import WEEKDAYS, TimeOffForm, WeekForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
@@ -57,7 +59,7 @@ def time_off() -> Answer:
         try:
             with writing() as session:
                 made = hours.add_time_off(session, actor(), **form.span(g.house.timezone), now=now())
-                if hours.bookings_within(session, made.id):
+                if absences.open_count(session, made.id):
                     then = url_for(".bookings", off_id=made.id)
             say("Time off added." if form.practitioner.data else "Closed days added.")
         except RefusalError as error:
@@ -65,13 +67,43 @@ def time_off() -> Answer:
     return page("calendar/settings/time_off.html", form=form, then=then, rows=rows)
 
 
-@bp.get("/time-off/<int:off_id>")
+@bp.route("/time-off/<int:off_id>", methods=["GET", "POST"])
 @requires(Permission.SETTINGS)
 def bookings(off_id: int) -> Answer:
-    """List what is booked inside, each to be moved, cancelled or left."""
+    """Walk through what is booked inside, one by one: each is moved, cancelled or left."""
+    is_posted = request.method == "POST"
+    form = AbsenceForm(request.form if is_posted else None)
+    if is_posted and form.validate():
+        _settle(form, off_id)
+    if is_posted and not form.complaints:
+        return leave(url_for(".bookings", off_id=off_id))
+    asked = form.item.data if is_posted else request.args.get("item")
     with reading() as session:
-        off, found = hours.off_label(session, off_id), hours.bookings_within(session, off_id)
-    return page("calendar/settings/time_off_bookings.html", off=off, found=found)
+        walk = absences.walk_for(session, off_id, now(), item_id=id_or_none(asked))
+        if walk.current:
+            form.practitioner.offer(_options(session), walk.current.practitioner_id)
+            form.start_at(walk.current.starts_at, g.house.timezone)
+    return page("calendar/settings/time_off_bookings.html", form=form if is_posted else None, filled=form, walk=walk)
+
+
+def _settle(form: AbsenceForm, off_id: int) -> None:
+    item_id, notifies = id_or_none(form.item.data) or NO_SUCH, not form.do_not_notify.data
+    try:
+        with writing() as session:
+            if form.deed.data == "cancel":
+                reason = form.reason.data or ""
+                absences.cancel(session, actor(), off_id, item_id, now(), reason=reason, notifies=notifies)
+            elif form.deed.data == "leave":
+                absences.leave(session, actor(), off_id, item_id, now())
+            else:
+                to, version = form.wanted(g.house.timezone, has_room=False), version_of(form.version.data)
+                absences.move(session, actor(), off_id, item_id, to, now(), version=version)
+    except RefusalError as error:
+        form.refuse(error)
+
+
+def _options(session: Session) -> list[Option]:
+    return [Option(str(key), name) for key, name in _practitioners(session)]
 
 
 @bp.post("/time-off/<int:off_id>/delete")

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from clinic.calendar import availability, booking, hours
+from clinic.calendar import absences, availability, booking, hours
 from clinic.kernel import clock
 from clinic.kernel.errors import RefusalError
 from clinic.models.calendar import WorkingHours
@@ -90,6 +90,6 @@ def test_saving_time_off_over_bookings_lists_them(session, cast):
     off = hours.add_time_off(
         session, cast.olga, practitioner_id=cast.pat_id, starts_at=at(9), ends_at=at(12), label="Training", now=NOW
     )
-    found = hours.bookings_within(session, off.id)
+    found = absences.walk_for(session, off.id, NOW).steps
     assert [(row.item_id, row.who) for row in found] == [(item.id, "Cleo Abernathy")]
     assert booking.item_for(session, cast.fay, item.id).is_blocking

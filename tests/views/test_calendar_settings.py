@@ -91,6 +91,22 @@ def test_time_off_over_bookings_leads_to_them(as_, cast, write, rows):
     assert f"/calendar/items/{item_id}" in listed
     assert "Cleo Abernathy" in listed
     assert "Training &lt;b&gt;" in listed
+    assert "1 of 1: " in listed
+    walk = saved.headers["Location"]
+    step = {"item": item_id, "version": "1", "deed": "move", "practitioner": cast.pat_id}
+    for typed, said in (
+        ({"day": "nonsense"}, "Enter a date that exists"),
+        ({"day": "2026-11-20"}, "Enter a time"),
+        ({"deed": "", "to": "2026-11-20T99:00"}, "Enter a time"),
+        ({"version": "9", "to": "2026-11-20T10:00"}, "meanwhile"),
+    ):
+        refused = olga.post(walk, data=step | typed)
+        assert refused.status_code == (409 if "version" in typed else 422), typed
+        assert said in refused.text
+    assert olga.post(walk, data=step | {"day": "2026-11-18", "starts_at": "12:00"}).status_code == 422  # still in the time off
+    assert olga.post(walk, data=step | {"deed": "", "to": "2026-11-20T10:00"}).headers["Location"] == walk
+    assert "All 1 are settled" in olga.get(walk).text
+    assert olga.post(walk, data=step | {"deed": "leave"}).status_code == 409
     assert olga.post(url, data=off | {"first": "2027-01-05", "last": "2027-01-04"}).status_code == 422
     assert olga.post(url, data=off | {"first": "2027-03-14", "last": "", "starts": "02:30"}).status_code == 422
     closed = olga.post(url, data={"practitioner": "", "first": "2027-01-01"})
