@@ -121,16 +121,13 @@ def offer(
     """
     practitioners = practitioners_for(session, who) if kept is None else []
     practitioner = _practitioner(session, who, sketch, practitioners)
-    bookable = []
-    if kept is None:
-        bookable = types.bookable_types(session, who, practitioner.id, with_activities=with_activities)
+    bookable = types.bookable_types(session, who, practitioner.id, with_activities=with_activities) if kept is None else []
     chosen = _chosen_type(session, sketch, bookable, kept_type, practitioner.id)
     minutes = _minutes(sketch, chosen, kept)
     schedule = fees.offered(session) if chosen and chosen.is_rate_flexible else []
     price = types.price_of(session, chosen, minutes=minutes) if chosen else NO_PRICE
     person, matches = (None, []) if chosen is None else _person(session, who, sketch, kept)
     kind = chosen.kind if chosen else ItemKind.EVENT
-    location_id = sketch.location_id or (kept.location_id if kept else None) or practitioner.location_id
     bills, bills_options = _bills(session, sketch, person, kind, kept)
     payers, payer_id, billed_id = _payers(session, person, bills, kept)
     found = Offer(
@@ -147,7 +144,7 @@ def offer(
         price_cents=price.cents,
         fee_id=sketch.fee_id or price.fee_id,
         fees=_fees(session, chosen, minutes, price, schedule) if chosen else (),
-        location_id=location_id,
+        location_id=sketch.location_id or (kept.location_id if kept else None) or practitioner.location_id,
         person=person,
         matches=tuple(matches),
         payers=payers,

@@ -114,9 +114,7 @@ def set_status(
     if not chosen:
         return item
     was_blocking, told = item.is_blocking, outbox.standing(item)
-    for attendee in chosen:
-        attendee.status, attendee.status_at = status, now
-        attendee.status_reason, attendee.billing_changed_at = reason[:REASON_CHARS_MAX], now
+    _mark(chosen, status, reason, now)
     _hold(session, who, item, was_blocking=was_blocking, now=now)
     _hand_over_fee(session, item, now)
     practice = settings.practice(session)
@@ -130,6 +128,12 @@ def set_status(
     if tells:
         outbox.tell(session, who, item, told, now, notifies=notifies)
     return item
+
+
+def _mark(chosen: Sequence[Attendee], status: Status, reason: str, now: datetime) -> None:
+    for attendee in chosen:
+        attendee.status, attendee.status_at = status, now
+        attendee.status_reason, attendee.billing_changed_at = reason[:REASON_CHARS_MAX], now
 
 
 def _check_amount(session: Session, chosen: Sequence[Attendee], status: Status, bills_cents: int | None) -> None:
