@@ -33,6 +33,7 @@ class Usable:
 
     attendee_id: int
     line_id: int
+    sale_id: int
     name: str
     left: int
     number: str | None
@@ -171,7 +172,7 @@ def usable(session: Session, item: Item, attendees: Iterable[Attendee]) -> list[
     )  # fmt: skip
     found: dict[tuple[int, int], Usable] = {}
     for attendee_id, line_id, sale_id, name, number, last in session.execute(query):
-        first = found.get((attendee_id, sale_id)) or Usable(attendee_id, line_id, name, 0, number, last)
+        first = found.get((attendee_id, sale_id)) or Usable(attendee_id, line_id, sale_id, name, 0, number, last)
         found[attendee_id, sale_id] = replace(first, left=first.left + 1)
     return list(found.values())
 

@@ -40,6 +40,7 @@ class LineEdit:
     notifies: bool = True
     seen_item_id: int | None = None
     package_choice: linking.Choice | None = None
+    uses_item_id: int | None = None  # an appointment that stands already, to be put on this line
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Availability:
     why: str = ""
     nearest: tuple[FreeTime, ...] = ()
     warnings: tuple[str, ...] = ()
+    own_item_id: int | None = None  # what is in the way is an appointment that this very line may take
 
 
 def opened(session: Session, who: Actor, invoice_id: int, line_id: int) -> LineView:
@@ -147,7 +149,10 @@ def check(session: Session, who: Actor, invoice_id: int, line_id: int, edit: Lin
         minutes=minutes, around=starts_at, now=now,
     )  # fmt: skip
     why = availability.refuse_clash(found, who, house).message
-    return Availability(is_free=False, when=when, why=why, nearest=tuple(_free_time(at, edit.day, house) for at in nearest))
+    return Availability(
+        is_free=False, when=when, why=why, nearest=tuple(_free_time(at, edit.day, house) for at in nearest),
+        own_item_id=found.item_id if not linked and _place_on(session, who, sale, line, found.item_id) else None,
+    )  # fmt: skip
 
 
 def save(session: Session, who: Actor, invoice_id: int, line_id: int, edit: LineEdit, now: datetime) -> None:
@@ -162,6 +167,12 @@ def save(session: Session, who: Actor, invoice_id: int, line_id: int, edit: Line
     linked = _linked(session, line)
     if edit.seen_item_id not in (None, linked[1].id if linked else 0):
         raise ClashError("Someone changed this line meanwhile. See how it stands now, then decide again.")
+    if edit.uses_item_id is not None:
+        attendee_id = _place_on(session, who, sale, line, edit.uses_item_id)
+        if attendee_id is None:
+            raise ClashError("This appointment cannot be put on this line. Nothing was changed.")
+        linking.link(session, who, line.id, attendee_id, now, reason="Use package")
+        return
     if linked and (edit.removes or edit.add_appointment is False):
         _remove(session, who, line, linked, edit, now)
         linked, edit = None, replace(edit, add_appointment=edit.add_appointment if edit.add_appointment is False else None)
@@ -263,6 +274,16 @@ def _warnings(
         session, type_id=linked[1].type_id if linked else kind.id if kind else None, practitioner_id=whose,
         starts_at=starts_at, ends_at=ends_at, besides_item_id=linked[1].id if linked else None,
     )  # fmt: skip
+
+
+def _place_on(session: Session, who: Actor, sale: PackageSale, line: InvoiceLine, item_id: int) -> int | None:
+    """Return whose place in an appointment that stands already this line may take."""
+    try:
+        item = booking.item_for(session, who, item_id)
+    except NotFoundError:
+        return None
+    fitting = {place.attendee_id for place in linking.usable(session, item) if place.sale_id == sale.id}
+    return next((each.id for each in item.attendees if each.id in fitting and each.fee_id == line.fee_id), None)
 
 
 def _free_time(starts_at: datetime, asked: date, house: settings.House) -> FreeTime:

@@ -167,6 +167,7 @@ class EditLineForm(OnceForm):
     client_id = SelectField("Client", coerce=chosen, validate_choice=False)
     room_id = SelectField("Room", coerce=chosen, validate_choice=False)
     seen = WholeField("Appointment", least=0, most=ID_MAX, required=False)
+    use = WholeField("Use package", least=1, most=ID_MAX, required=False)
     remove = BooleanField("Remove")
     cancel = BooleanField("Cancel the appointment too")
     overrides_warnings = BooleanField("Book it all the same")
@@ -207,5 +208,6 @@ class EditLineForm(OnceForm):
             room_id=self.room_id.data, removes=self.remove.data, cancels_too=self.cancel.data,
             overrides_warnings=self.overrides_warnings.data, seen_item_id=self.seen.data,
             notifies=not self.do_not_notify.data,
+            uses_item_id=self.use.data,
             package_choice=next((each for each in Choice if each.value == self.package_choice.data), None),
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """Article 2 word by word: book and cancel a package appointment from its invoice and from the calendar."""
 
 import re
+from dataclasses import replace
 from datetime import time, timedelta
 from html.parser import HTMLParser
 
@@ -331,3 +332,20 @@ def test_a_time_taken_when_it_is_saved_comes_back_with_three_free_ones(as_, rows
     assert "Taken" in _texts(late)
     assert late.text.count('name="pick"') == 3
     assert (_items(rows), _line(rows, sold, 2).session_date) == (1, None)
+
+
+def test_an_appointment_in_its_own_way_is_put_on_the_line_with_one_click(as_, rows, write, cast, sold, day):
+    fay = as_("fay")
+    with write() as session:
+        at_ten = booking.Wanted(cast.therapy_id, cast.pat_id, clock.instant_at(day, time(10), ZONE), 50, cast.cleo_id,
+                                uses_package=False)  # fmt: skip
+        mine = booking.book(session, cast.fay, at_ten, clock.now()).id
+        others = replace(at_ten, client_id=cast.otto_id, starts_at=at_ten.starts_at + timedelta(hours=1))
+        otto = booking.book(session, cast.fay, others, clock.now()).id
+    taken = fay.post(_at(sold), data=_yes(day, check="1"), headers=HTMX)
+    assert "put it on this line" in _texts(taken)
+    assert "put it on this line" not in fay.post(_at(sold), data=_yes(day, check="1", time="11:00"), headers=HTMX).text
+    assert fay.post(_at(sold), data=_yes(day, use=str(otto)), headers=HTMX).status_code == 409
+    assert fay.post(_at(sold), data=_yes(day, use=str(mine)), headers=HTMX).status_code == 200
+    assert (_line(rows, sold).session_date, _items(rows)) == (day, 2)
+    assert fay.post(_at(sold, 2), data=_yes(day, use=str(mine)), headers=HTMX).status_code == 409
