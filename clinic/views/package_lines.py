@@ -39,7 +39,7 @@ def edit(invoice_id: int, line_id: int) -> Answer:
                 found = _checked(invoice_id, line_id, form)
             else:
                 _save(invoice_id, line_id, form)
-                return saved(invoice_id)
+                return _saved_line(invoice_id, line_id)
         except RefusalError as refusal:
             form.refuse(refusal)
             opened = _opened(invoice_id, line_id)
@@ -83,6 +83,19 @@ def _shown(invoice_id: int, form: EditLineForm, **context: Any) -> Answer:
     with reading() as session:
         behind = package_view.sale_for_invoice(session, actor(), invoice_id, now())
     return page("packages/edit_line.html", form=refused, edit=form, sale=behind, **context)
+
+
+def _saved_line(invoice_id: int, line_id: int) -> Answer:
+    # Only what the line changed: a package of a hundred sessions is not sent again for one of them.
+    if not is_piece():
+        return saved(invoice_id)
+    with reading() as session:
+        found = package_view.sale_for_invoice(session, actor(), invoice_id, now())
+    line = next((each for each in found.lines if each.id == line_id), None) if found else None
+    if found is None or line is None:
+        raise NotFoundError("package")
+    news = [entry for entry in found.entries if entry.at >= now()]
+    return answer("packages/_saved_line.html", sale=found, line=line, news=news)
 
 
 def saved(invoice_id: int) -> Answer:
