@@ -24,7 +24,7 @@ from clinic.calendar.recurrence import Rule
 from clinic.kernel import clock
 from clinic.models.billing import Fee
 from clinic.models.calendar import Attendee, Item, ItemKind, SeriesUnit
-from clinic.models.money import Card, Method
+from clinic.models.money import Card, Method, PayLink
 from clinic.models.people import Contact, ContactRole, GroupKind
 from clinic.models.practice import FeedDetail, Practitioner
 from clinic.people import clients, contacts, groups
@@ -242,6 +242,13 @@ def _paid_once(session: Session, cast: Cast) -> None:
         refunds.record(session, cast.bill, refunds.Wanted(paid.id, 100, Method.CASH), NOW)
 
 
+def _linked(session: Session, cast: Cast) -> None:
+    """Let a link lead to what Cleo owes."""
+    given_session(session, cast)
+    session.add(PayLink(token="a-link", contact_id=cast.cleo_payer_id, created_at=NOW, ends_at=NOW.replace(year=NOW.year + 9)))
+    session.flush()
+
+
 def busy_night(session: Session, cast: Cast) -> None:
     """Let 40 payers be billed and charged tonight, some on hold, some skipped, and some work be left for a person."""
     bills_daily(session, since=date(2026, 1, 10))
@@ -264,6 +271,7 @@ NIGHT = [
     Row("a payment", "bill", "/payments/1/", queries=12, kilobytes=4, stage=_paid_once),
     Row("refunding a payment", "bill", "/payments/1/refund", queries=12, kilobytes=4, stage=_paid_once),
     Row("undoing a payment", "bill", "/payments/1/undo", queries=12, kilobytes=4, stage=_paid_once),
+    Row("a bill behind a link", "stranger", "/pay/a-link", queries=8, kilobytes=2, stage=_linked),
     Row("a receipt to print", "fay", "/payments/1/print", queries=12, kilobytes=4, stage=_paid_once),
     Row("tonight", "fay", "/invoices/tonight", queries=12, kilobytes=4, stage=busy_night),
     Row("last night", "fay", "/invoices/last-night", queries=9, kilobytes=3),

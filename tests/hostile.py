@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinic.billing import invoices, packages, payments, refunds
+from clinic.billing import invoices, packages, pay_links, payments, refunds
 from clinic.billing.lines import NewLine
 from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.calendar import booking, feed, hours, series
@@ -297,6 +297,7 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
         "attempt_id": [attempt.id],
         "payment_id": [cash.id, by_card.id],
         "refund_id": [back.id],
+        "pay_token": [pay_links.link(session, cast.olga, cast.cleo_payer_id, issued.id, NOW).token],
         "share_id": list(session.scalars(select(Share.id).limit(3))),
         "client_id": [cast.cleo_id, cast.otto_id, spare_client.id],
         "contact_id": [cast.pellworth_id, guardian.id],

@@ -315,6 +315,13 @@ ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
 ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *SERIES, *PLACE_BILLING, *HOURS, *TYPES]
 
 _PAYMENT = "/payments/999999"
+PAY = [
+    Row("pay.pay", "GET", "/pay/nobodys-link", EVERYONE),
+    Row("pay.pay", "POST", "/pay/nobodys-link", EVERYONE),
+    Row("pay.back", "GET", "/pay/nobodys-link/back", EVERYONE),
+    Row("payments.send_link", "GET", "/invoices/999999/pay-link", STAFF),
+    Row("payments.send_link", "POST", "/invoices/999999/pay-link", STAFF),
+]
 RECEIPTS = [
     Row("receipts.show", "GET", f"{_PAYMENT}/", STAFF),
     Row("receipts.print_view", "GET", f"{_PAYMENT}/print", STAFF),
@@ -374,7 +381,7 @@ NIGHTS = [
     ),
 ]
 WEBHOOKS = [Row("webhooks.stripe", "POST", "/webhooks/stripe", EVERYONE)]
-ROWS += [*CARDS, *AUTOPAY, *NIGHTS, *WEBHOOKS, *RECEIPTS, *REFUNDS]
+ROWS += [*CARDS, *AUTOPAY, *NIGHTS, *WEBHOOKS, *RECEIPTS, *REFUNDS, *PAY]
 _FEED = "/calendar/feeds/{}"
 FEEDS = [
     # Not one's own is 404, which is not 403: Pat has her own, Olga sees to anyone's.

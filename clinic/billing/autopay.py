@@ -7,11 +7,11 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import Session
 
-from clinic.billing import charges, ledger, payments
+from clinic.billing import charges, ledger, pay_links, payments
 from clinic.billing.charges import WINDOW_HOURS, in_window
 from clinic.billing.ledger import PayerSums
 from clinic.kernel import clock
-from clinic.models.money import AutoPayEnrolment, Card, ChargeAttempt, ChargePurpose
+from clinic.models.money import AutoPayEnrolment, Card, ChargeAttempt, ChargePurpose, Dispute, DisputeStatus, Payment
 from clinic.models.people import Contact
 from clinic.models.practice import Practice
 from clinic.practice import audit, settings
@@ -48,6 +48,8 @@ class _Facts:
     sums: PayerSums
     is_unanswered: bool
     is_tried: bool
+    is_disputed: bool
+    is_paying: bool
 
 
 def coming_night(now: datetime, timezone: str) -> date:
@@ -80,7 +82,7 @@ def start_attempt(session: Session, payer_id: int, now: datetime) -> ChargeAttem
     night = clock.local_date(now, practice.timezone)
     if not in_window(now, practice.timezone, night):
         return None
-    facts = _facts(session, night, payer_id=payer_id)
+    facts = _facts(session, night, now, payer_id=payer_id)
     if not facts or _hindrance(facts[0], practice):
         return None
     payments.apply_credit(session, CLOCK, payer_id=payer_id, now=now)
@@ -101,7 +103,12 @@ def start_attempt(session: Session, payer_id: int, now: datetime) -> ChargeAttem
 
 
 def outlook(
-    session: Session, night: date, *, expected_cents: Mapping[int, int] | None = None, payer_id: int | None = None
+    session: Session,
+    night: date,
+    now: datetime,
+    *,
+    expected_cents: Mapping[int, int] | None = None,
+    payer_id: int | None = None,
 ) -> list[Outlook]:
     """Say what that night would still do for every enrolled payer, by name; in a fixed number of queries.
 
@@ -110,7 +117,7 @@ def outlook(
     """
     practice = settings.practice(session)
     expected = expected_cents or {}
-    found = _facts(session, night, payer_id=payer_id)
+    found = _facts(session, night, now, payer_id=payer_id)
     return [_outlook(facts, practice, expected.get(facts.payer.id, 0)) for facts in found]
 
 
@@ -155,6 +162,10 @@ def _hindrance(facts: _Facts, practice: Practice) -> str:
         return TRIED
     if facts.is_unanswered:
         return "An earlier charge has not been answered yet"
+    if facts.is_disputed:
+        return "A payment is disputed"
+    if facts.is_paying:
+        return "Paying by a link right now"
     if facts.card is None or facts.payer.stripe_customer is None:
         return "No card is kept"
     return ""
@@ -172,9 +183,21 @@ def _tried(night: date) -> Select[int]:
     )
 
 
-def _facts(session: Session, night: date, *, payer_id: int | None) -> list[_Facts]:
+def _disputing() -> Select[int]:
+    return select(Payment.payer_id).join(Dispute, Dispute.payment_id == Payment.id).where(Dispute.status == DisputeStatus.OPEN)
+
+
+def _facts(session: Session, night: date, now: datetime, *, payer_id: int | None) -> list[_Facts]:
     chosen = (
-        select(AutoPayEnrolment, Contact, Card, ChargeAttempt.id, Contact.id.in_(_tried(night)))
+        select(
+            AutoPayEnrolment,
+            Contact,
+            Card,
+            ChargeAttempt.id,
+            Contact.id.in_(_tried(night)),
+            Contact.id.in_(_disputing()),
+            Contact.id.in_(pay_links.paying(now)),
+        )
         .join(Contact, Contact.id == AutoPayEnrolment.contact_id)
         .outerjoin(Card, and_(Card.contact_id == Contact.id, Card.is_default, Card.removed_at.is_(None)))
         .outerjoin(ChargeAttempt, and_(ChargeAttempt.contact_id == Contact.id, ChargeAttempt.status.in_(charges.UNRESOLVED)))
@@ -193,8 +216,10 @@ def _facts(session: Session, night: date, *, payer_id: int | None) -> list[_Fact
             sums=sums[payer.id],
             is_unanswered=attempt_id is not None,
             is_tried=bool(is_tried),
+            is_disputed=bool(is_disputed),
+            is_paying=bool(is_paying),
         )
-        for enrolment, payer, card, attempt_id, is_tried in found
+        for enrolment, payer, card, attempt_id, is_tried, is_disputed, is_paying in found
     ]
 
 

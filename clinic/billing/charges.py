@@ -143,7 +143,8 @@ def finish(session: Session, attempt_id: int, outcome: Outcome, now: datetime, *
         attempt.stripe_payment_intent = outcome.payment_intent
     session.flush()
     if attempt.purpose is ChargePurpose.AUTOPAY:
-        enrolments.after_charge(session, attempt.contact_id, outcome.verdict, outcome.message, now)
+        last4 = session.get_one(Card, attempt.card_id).last4
+        attempt.follow_up = enrolments.after_charge(session, attempt, last4, outcome.verdict, outcome.message, now)
     audit.record(
         session, who or _starter(attempt), "finished charge", "charge_attempt", attempt.id, now,
         outcome=attempt.status.value, amount_cents=attempt.amount_cents,

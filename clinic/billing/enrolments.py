@@ -5,9 +5,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinic.billing.stripe_gateway import Verdict
+from clinic.billing import pay_links
+from clinic.billing.processor import Verdict
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
-from clinic.models.money import AutoPayEnrolment
+from clinic.models.money import AutoPayEnrolment, ChargeAttempt
 from clinic.models.people import Contact
 from clinic.practice import audit, settings
 from clinic.practice.permissions import CLOCK, Actor
@@ -106,19 +107,35 @@ def live_for(session: Session, payer_id: int) -> AutoPayEnrolment:
     return enrolment
 
 
-def after_charge(session: Session, payer_id: int, verdict: Verdict, message: str, now: datetime) -> None:
-    """Draw what follows from a night's charge: soft declines are counted, a hard one ends it, a bank's question holds it."""
+def after_charge(session: Session, attempt: ChargeAttempt, last4: str, verdict: Verdict, message: str, now: datetime) -> str:
+    """Draw what follows from a night's charge, and return it in words.
+
+    Soft declines are tried again the next night, three nights running end it; a hard one ends it at once; a bank's question
+    holds it. Whoever is not tried again is e-mailed a pay link.
+    """
+    payer_id = attempt.contact_id
     enrolment = live(session, payer_id)
-    if enrolment is None:
-        return
     if verdict is Verdict.SUCCEEDED:
-        enrolment.soft_declines = 0
-    elif verdict is Verdict.SOFT:
+        if enrolment is not None:
+            enrolment.soft_declines = 0
+        return ""
+    if enrolment is None:
+        return "AutoPay was left meanwhile."
+    if verdict is Verdict.SOFT:
         enrolment.soft_declines += 1
-        if enrolment.soft_declines >= SOFT_DECLINES_MAX:
-            leave(session, CLOCK, payer_id, now, reason=f"Declined {SOFT_DECLINES_MAX} nights running. {message}")
-    elif verdict is Verdict.HARD:
+        if enrolment.soft_declines < SOFT_DECLINES_MAX:
+            return f"Tried again the next night ({enrolment.soft_declines} of {SOFT_DECLINES_MAX})."
+        leave(session, CLOCK, payer_id, now, reason=f"Declined {SOFT_DECLINES_MAX} nights running. {message}")
+        return f"AutoPay is off: declined {SOFT_DECLINES_MAX} nights running. {_told(session, attempt, last4, now)}"
+    if verdict is Verdict.HARD:
         leave(session, CLOCK, payer_id, now, reason=f"The card cannot be charged any more. {message}")
-    elif verdict is Verdict.NEEDS_CLIENT:
-        # Never tried again blindly: the bank would refuse, and count it against the practice.
-        hold(session, CLOCK, payer_id, now, reason="The bank asks the cardholder to confirm; ask for another way to pay.")
+        return f"AutoPay is off: the card cannot be charged any more. {_told(session, attempt, last4, now)}"
+    # Never tried again blindly: the bank would refuse, and count it against the practice.
+    told = _told(session, attempt, last4, now)
+    hold(session, CLOCK, payer_id, now, reason=f"The bank asks the cardholder to confirm. {told}")
+    return f"On hold: the bank asks the cardholder. {told}"
+
+
+def _told(session: Session, attempt: ChargeAttempt, last4: str, now: datetime) -> str:
+    is_sent = pay_links.send_after_failure(session, attempt.contact_id, attempt.id, attempt.amount_cents, last4, now)
+    return "A pay link was e-mailed." if is_sent else "No pay link was e-mailed: there is no address, or it is switched off."

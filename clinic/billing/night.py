@@ -106,6 +106,7 @@ class Tried:
     words: str
     message: str
     is_paid: bool
+    follow_up: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def tonight(session: Session, now: datetime) -> Tonight:
     expected: dict[int, int] = {}
     for each in survey.planned:
         expected[each.payer_id] = expected.get(each.payer_id, 0) + each.total_cents
-    outlooks = autopay.outlook(session, night, expected_cents=expected)
+    outlooks = autopay.outlook(session, night, now, expected_cents=expected)
     return Tonight(
         day=day,
         night=night,
@@ -273,7 +274,7 @@ def _tried(session: Session, night: date) -> tuple[Tried, ...]:
     )
     return tuple(
         Tried(name, last4, attempt.amount_cents, STATUS_WORDS[attempt.status], attempt.message,
-              attempt.status is ChargeStatus.SUCCEEDED)
+              attempt.status is ChargeStatus.SUCCEEDED, attempt.follow_up)
         for attempt, name, last4 in found
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from clinic.billing.ledger import Leg
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.kernel.money import AMOUNT_MAX_CENTS
 from clinic.models.billing import Invoice
-from clinic.models.money import METHOD_NAMES, Account, Method, MoneyEvent, Payment, PaymentMethodName, Posting
+from clinic.models.money import METHOD_NAMES, Account, Checkout, Method, MoneyEvent, Payment, PaymentMethodName, Posting
 from clinic.models.people import Client, Contact
 from clinic.models.practice import User
 from clinic.people import clients
@@ -165,17 +165,18 @@ def settlements(session: Session, invoice_ids: Collection[int]) -> dict[int, lis
     """Return what was paid on each invoice, payment by payment, oldest first; reversed ones are left out."""
     paid = -func.sum(Posting.amount_cents)
     found = session.execute(
-        select(Posting.invoice_id, Payment, User.name, PaymentMethodName.name, paid)
+        select(Posting.invoice_id, Payment, User.name, PaymentMethodName.name, Checkout.id, paid)
         .join(Payment, Payment.id == Posting.payment_id)
         .outerjoin(User, User.id == Payment.created_by_id)
         .outerjoin(PaymentMethodName, PaymentMethodName.method == Payment.method)
+        .outerjoin(Checkout, Checkout.payment_id == Payment.id)
         .where(Posting.account == Account.RECEIVABLE, Posting.invoice_id.in_(invoice_ids))
-        .group_by(Posting.invoice_id, Payment.id, User.name, PaymentMethodName.name)
+        .group_by(Posting.invoice_id, Payment.id, User.name, PaymentMethodName.name, Checkout.id)
         .having(paid != 0)
         .order_by(Payment.received_date, Payment.id)
     )
     made: dict[int, list[Settlement]] = {invoice_id: [] for invoice_id in invoice_ids}
-    for invoice_id, payment, name, method_name, cents in found:
+    for invoice_id, payment, name, method_name, visit_id, cents in found:
         made[invoice_id or 0].append(
             Settlement(
                 payment_id=payment.id,
@@ -184,7 +185,7 @@ def settlements(session: Session, invoice_ids: Collection[int]) -> dict[int, lis
                 method_name=method_name or METHOD_NAMES[payment.method],
                 reference=payment.reference,
                 amount_cents=int(cents),
-                taken_by=name or "The night",
+                taken_by=name or ("The payer, by link" if visit_id else "The night"),
             )
         )
     return made

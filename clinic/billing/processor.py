@@ -113,6 +113,46 @@ class RefundSeen:
 
 
 @dataclass(frozen=True)
+class Purchase:
+    """Be what a hosted payment page is opened for."""
+
+    customer: str
+    currency: str
+    amount_cents: int
+    description: str  # a number, never what was done
+    success_url: str
+    cancel_url: str
+    ends_at: datetime
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Be a visit to the hosted payment page as the processor has it now."""
+
+    session: str
+    customer: str
+    amount_cents: int
+    payment_intent: str | None
+    last4: str
+    url: str  # of the page while it is open
+    is_paid: bool
+    is_over: bool
+
+
+@dataclass(frozen=True)
+class DisputeSeen:
+    """Be a dispute as the processor has it now. `is_won` None: it is open."""
+
+    dispute: str
+    payment_intent: str
+    amount_cents: int
+    reason: str
+    respond_by: datetime | None
+    is_won: bool | None
+    is_inquiry: bool = False  # the bank only asks: no money is held back
+
+
+@dataclass(frozen=True)
 class Event:
     """Be a signed event: only its ids are believed, the object's state is read again."""
 
@@ -161,11 +201,26 @@ class Gateway(Protocol):
     def intent(self, payment_intent: str) -> Seen:
         """Read a charge again."""
 
+    def start_payment(self, purchase: Purchase) -> tuple[str, str]:
+        """Return the id and the address of a hosted page that takes a payment by card."""
+
+    def visit(self, session_id: str) -> Setup | Visit:
+        """Read what a visit to a hosted page came to, whatever the page was for."""
+
     def refund(self, order: RefundOrder) -> RefundAnswer:
         """Give money back to the card it came from. Never raises: what cannot be known is UNKNOWN."""
 
     def refunds(self, payment_intent: str) -> list[RefundSeen]:
         """List what was given back of a charge."""
+
+    def refunds_of_charge(self, charge: str) -> list[RefundSeen]:
+        """List what was given back of a charge, by the charge's own id."""
+
+    def refund_seen(self, refund: str) -> RefundSeen:
+        """Read a refund again."""
+
+    def dispute(self, dispute: str) -> DisputeSeen:
+        """Read a dispute again."""
 
     def event(self, body: bytes, signature: str) -> Event:
         """Check an event's signature and read its ids."""

@@ -1,6 +1,6 @@
 """The card processor: the only file that talks to Stripe, and what its answers mean to this practice."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from clinic.billing.declines import verdict_of
@@ -8,11 +8,13 @@ from clinic.billing.processor import (
     CardFacts,
     CardSettings,
     Charge,
+    DisputeSeen,
     Event,
     ForgedEventError,
     Gateway,
     GatewayError,
     Outcome,
+    Purchase,
     RefundAnswer,
     RefundOrder,
     RefundSeen,
@@ -20,6 +22,7 @@ from clinic.billing.processor import (
     Seen,
     Setup,
     Verdict,
+    Visit,
 )
 
 if TYPE_CHECKING:
@@ -72,14 +75,51 @@ class StripeGateway:
         return str(made.url)
 
     def setup(self, session_id: str) -> Setup:
-        """Read what a visit to the hosted page came to."""
-        found = self._asked(
-            lambda sdk: sdk.v1.checkout.sessions.retrieve(session_id, {"expand": ["setup_intent.payment_method"]})
+        """Read what a visit to the hosted card page came to."""
+        found = self.visit(session_id)
+        return found if isinstance(found, Setup) else Setup(found.customer, None)
+
+    def start_payment(self, purchase: Purchase) -> tuple[str, str]:
+        """Return the id and the address of a hosted page that takes a payment by card."""
+        price = {"currency": purchase.currency.lower(), "unit_amount": purchase.amount_cents,
+                 "product_data": {"name": purchase.description}}  # fmt: skip
+        made = self._asked(
+            lambda sdk: sdk.v1.checkout.sessions.create(
+                {
+                    "mode": "payment",
+                    "customer": purchase.customer,
+                    "line_items": [{"quantity": 1, "price_data": price}],
+                    "payment_intent_data": {"description": purchase.description},
+                    "success_url": purchase.success_url,
+                    "cancel_url": purchase.cancel_url,
+                    "expires_at": int(purchase.ends_at.timestamp()),
+                    "allowed_payment_method_types": ["card"],
+                }
+            )
         )
-        intent = found.setup_intent
+        if not made.url:
+            raise GatewayError("no address")
+        return str(made.id), str(made.url)
+
+    def visit(self, session_id: str) -> Setup | Visit:
+        """Read what a visit to a hosted page came to, whatever the page was for."""
+        wanted = ["setup_intent.payment_method", "payment_intent.payment_method"]
+        found = self._asked(lambda sdk: sdk.v1.checkout.sessions.retrieve(session_id, {"expand": wanted}))
+        intent = found.payment_intent if found.mode == "payment" else found.setup_intent
         method = None if intent is None or isinstance(intent, str) else intent.payment_method
-        kept = found.status == "complete" and method is not None and not isinstance(method, str)
-        return Setup(customer=_id(found.customer), card=_facts(method) if kept else None)
+        card = None if method is None or isinstance(method, str) else _facts(method)
+        if found.mode != "payment":
+            return Setup(customer=_id(found.customer), card=card if found.status == "complete" else None)
+        return Visit(
+            session=str(found.id),
+            customer=_id(found.customer),
+            amount_cents=int(found.amount_total or 0),
+            payment_intent=_id(intent) or None,
+            last4=card.last4 if card else "",
+            url=str(found.url or ""),
+            is_paid=found.payment_status == "paid",
+            is_over=found.status != "open",
+        )
 
     def detach(self, payment_method: str) -> None:
         """Let a card go. Safe to repeat."""
@@ -159,11 +199,25 @@ class StripeGateway:
 
     def refunds(self, payment_intent: str) -> list[RefundSeen]:
         """List what was given back of a charge."""
-        page = self._asked(lambda sdk: sdk.v1.refunds.list({"payment_intent": payment_intent, "limit": LIST_MAX}))
-        return [
-            RefundSeen(payment_intent, _number(each, "refund"), int(each.amount), _given_back(each))
-            for each in page.auto_paging_iter()
-        ]
+        return self._refunds({"payment_intent": payment_intent})
+
+    def refunds_of_charge(self, charge: str) -> list[RefundSeen]:
+        """List what was given back of a charge, by the charge's own id."""
+        return self._refunds({"charge": charge})
+
+    def refund_seen(self, refund: str) -> RefundSeen:
+        """Read a refund again."""
+        return _refund_seen(self._asked(lambda sdk: sdk.v1.refunds.retrieve(refund)))
+
+    def dispute(self, dispute: str) -> DisputeSeen:
+        """Read a dispute again."""
+        found = self._asked(lambda sdk: sdk.v1.disputes.retrieve(dispute))
+        due = _plain(found.evidence_details).get("due_by")
+        return DisputeSeen(
+            dispute=str(found.id), payment_intent=_id(found.payment_intent), amount_cents=int(found.amount),
+            reason=str(found.reason or ""), respond_by=datetime.fromtimestamp(int(due), UTC) if due else None,
+            is_won={"won": True, "lost": False}.get(str(found.status)), is_inquiry=str(found.status).startswith("warning"),
+        )  # fmt: skip
 
     def event(self, body: bytes, signature: str) -> Event:
         """Check an event's signature and read its ids.
@@ -180,6 +234,10 @@ class StripeGateway:
         except (ValueError, stripe.SignatureVerificationError) as error:
             raise ForgedEventError(type(error).__name__) from error
         return Event(id=str(told.id), type=str(told.type), object_id=str(_plain(told.data.object).get("id", "")))
+
+    def _refunds(self, of: dict[str, str]) -> list[RefundSeen]:
+        page = self._asked(lambda sdk: sdk.v1.refunds.list({**of, "limit": LIST_MAX}))
+        return [_refund_seen(each) for each in page.auto_paging_iter()]
 
     def _asked(self, ask: Any) -> Any:
         import stripe
@@ -243,6 +301,10 @@ def _read(intent: Any) -> Outcome:
 def _facts(method: Any) -> CardFacts:
     card = method.card
     return CardFacts(str(method.id), str(card.brand), str(card.last4), int(card.exp_month), int(card.exp_year))
+
+
+def _refund_seen(made: Any) -> RefundSeen:
+    return RefundSeen(_id(made.payment_intent), _number(made, "refund"), int(made.amount), _given_back(made))
 
 
 def _given_back(made: Any) -> RefundAnswer:

@@ -131,6 +131,8 @@ ROUTES = (
     ),
     Route("GET", "/v1/refunds", stripe_refunds.LIST, _list("refund", "/v1/refunds")),
     Route("GET", "/v1/refunds/*", ONLY_EXPAND, _get("refund")),
+    Route("GET", "/v1/disputes", stripe_refunds.LIST, _list("dispute", "/v1/disputes")),
+    Route("GET", "/v1/disputes/*", ONLY_EXPAND, _get("dispute")),
     Route("GET", "/v1/events", stripe_webhooks.EVENT_LIST, lambda c: stripe_webhooks.list_events(c.store, c.params)),
     Route("GET", "/v1/events/*", ONLY_EXPAND, _get("event")),
     Route(

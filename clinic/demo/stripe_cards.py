@@ -70,6 +70,7 @@ class TestCard:
     tokens: tuple[str, ...]
     decline: str | None = None
     declines_when_saved: bool = True
+    is_disputed: bool = False  # pays, and its holder asks the bank for it back at once
     funding: str = "credit"
     country: str = "US"
 
@@ -89,6 +90,7 @@ CARDS = (
     TestCard("6011111111111117", "discover", ("discover",)),
     TestCard("3056930009020004", "diners", ("diners",)),
     TestCard("3566002020360505", "jcb", ("jcb",)),
+    TestCard("4000000000000259", "visa", ("createDispute",), is_disputed=True),
     TestCard("4000000000000002", "visa", ("visa_chargeDeclined", "chargeDeclined"), "generic_decline"),
     TestCard(
         "4000000000009995",

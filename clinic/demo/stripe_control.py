@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from clinic.demo import stripe_disputes
 from clinic.demo.stripe_errors import Json, invalid, unknown_address
 from clinic.demo.stripe_store import Store, shown
 from clinic.demo.stripe_webhooks import Deliverer, record
@@ -99,6 +100,20 @@ class Control:
             self.store.save()
             return event
 
+    def dispute(self, payment_intent: str, *, amount: int | None = None, reason: str = "fraudulent") -> Json:
+        """Dispute a charge, as the cardholder's bank would."""
+        with self.store.lock:
+            made: Json = shown(stripe_disputes.open_dispute(self.store, payment_intent, amount=amount, reason=reason))
+            self.store.save()
+            return made
+
+    def close_dispute(self, dispute: str, status: str) -> Json:
+        """Let the bank decide a dispute: won, lost or warning_closed."""
+        with self.store.lock:
+            made: Json = shown(stripe_disputes.close_dispute(self.store, dispute, status))
+            self.store.save()
+            return made
+
     def reset(self) -> None:
         """Forget all objects, keys, faults and the log, as on the first day."""
         with self.store.lock:
@@ -127,6 +142,10 @@ class Control:
                 return {"now": self.move_clock(**asked)}
             elif name == "POST event":
                 return {"id": self.emit(str(asked["type"]), dict(asked["object"]))["id"]}
+            elif name == "POST dispute":
+                return self.dispute(**asked)
+            elif name == "POST close-dispute":
+                return self.close_dispute(**asked)
             elif name == "POST webhooks":
                 self._change_webhooks(asked)
             elif name == "POST reset":

@@ -141,6 +141,7 @@ def make_method(
             "metadata": {},
             "type": "card",
             "_decline": card.decline,
+            "_is_disputed": card.is_disputed,
             "_was_detached": False,
             "_was_used": False,
         },

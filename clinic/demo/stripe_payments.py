@@ -1,6 +1,6 @@
 """Payment intents, the charges they make and the refunds of those charges."""
 
-from clinic.demo import stripe_customers, stripe_webhooks
+from clinic.demo import stripe_customers, stripe_disputes, stripe_webhooks
 from clinic.demo.stripe_cards import DECLINES, Decline
 from clinic.demo.stripe_errors import ApiError, Json, invalid, missing_parameter
 from clinic.demo.stripe_params import PAGE, Shape, refuse_small
@@ -222,6 +222,8 @@ def attempt(store: Store, intent: Json, method: Json, decline: str | None) -> Js
     if intent["setup_future_usage"] and intent["customer"] and method["customer"] is None:
         method["customer"] = intent["customer"]
     stripe_webhooks.record(store, "payment_intent.succeeded", intent)
+    if method.get("_is_disputed"):
+        stripe_disputes.open_dispute(store, intent["id"])
     return charge
 
 

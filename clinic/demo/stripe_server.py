@@ -110,6 +110,14 @@ class StandIn:
         """Send an event the stand-in would not make itself."""
         return self.control.emit(event_type, about)
 
+    def dispute(self, payment_intent: str, *, amount: int | None = None, reason: str = "fraudulent") -> Json:
+        """Dispute a charge, as the cardholder's bank would."""
+        return self.control.dispute(payment_intent, amount=amount, reason=reason)
+
+    def close_dispute(self, dispute: str, status: str) -> Json:
+        """Let the bank decide a dispute: won, lost or warning_closed."""
+        return self.control.close_dispute(dispute, status)
+
     def reset(self) -> None:
         """Forget everything, as on the first day."""
         self.control.reset()

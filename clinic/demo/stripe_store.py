@@ -23,6 +23,7 @@ KINDS = {
     "payment_intent": ("pi_", "payment_intent"),
     "charge": ("ch_", "charge"),
     "refund": ("re_", "refund"),
+    "dispute": ("du_", "dispute"),
     "checkout.session": ("cs_test_", "checkout.session"),
     "event": ("evt_", "event"),
 }

@@ -1,8 +1,9 @@
 """The night's charges: every enrolled payer's balance once for the local date, inside its window."""
 
-from datetime import date
+from datetime import date, datetime
 
-from clinic.billing import autopay, charges, refunds
+from clinic.billing import autopay, charges, pay_links, refunds
+from clinic.billing.processor import GatewayError, Visit
 from clinic.billing.stripe_gateway import Gateway
 from clinic.jobs import runs
 from clinic.jobs.runs import Clock, Report, Subject
@@ -41,13 +42,26 @@ def run(gateway: Gateway | None, night: date, now: Clock, *, repeats: bool = Fal
 
 
 def resolve(gateway: Gateway | None, now: Clock) -> int:
-    """Find out what became of charges and refunds without an answer; return how many were looked into."""
+    """Find out what became of charges, refunds and visits without an answer; return how many charges and refunds."""
     if gateway is None:
         return 0
     with reading() as session:
+        visits = pay_links.due_visits(session, now())
         attempt_ids, refund_ids = charges.due_unresolved(session, now()), refunds.due_unresolved(session, now())
     for attempt_id in attempt_ids:
         charges.resolve(writing, gateway, attempt_id, now())
     for refund_id in refund_ids:
         refunds.resolve(writing, gateway, refund_id, now())
+    for visit in visits:
+        _look_at(gateway, visit, now())
     return len(attempt_ids) + len(refund_ids)
+
+
+def _look_at(gateway: Gateway, stripe_session: str, now: datetime) -> None:
+    try:
+        found = gateway.visit(stripe_session)
+    except GatewayError:
+        return  # asked again the next minute
+    if isinstance(found, Visit):
+        with writing() as session:
+            pay_links.book(session, found, now)

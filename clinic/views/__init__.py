@@ -38,6 +38,7 @@ BLUEPRINTS = (
     "package_lines",
     "packages",
     "payer_invoicing",
+    "pay",
     "payments",
     "place_billing",
     "place_packages",

@@ -81,6 +81,7 @@ def show(
         can_edit=who.may(Permission.EDIT_INVOICES),
         can_write_off=who.may(Permission.REFUND),
         can_take=who.may(Permission.TAKE_PAYMENTS),
+        takes_cards=config().takes_cards,
     )
 
 

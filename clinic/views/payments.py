@@ -2,7 +2,7 @@
 
 from flask import Blueprint, g, redirect, request, url_for
 
-from clinic.billing import charges, invoices, payments, sheet
+from clinic.billing import cards, charges, invoices, pay_links, payments, sheet
 from clinic.billing.charges import Wanted
 from clinic.billing.stripe_gateway import Outcome, Verdict, gateway_from
 from clinic.forms.invoices import ConfirmForm, PaymentForm
@@ -55,6 +55,28 @@ def apply_credit(invoice_id: int) -> Answer:
         form.refuse(error)
         return invoice_page.show(invoice_id, confirm=form)
     say(f"{g.house.money(put)} of credit is on this invoice." if put else "There was no credit to put on it.")
+    return leave(there)
+
+
+@bp.route("/invoices/<int:invoice_id>/pay-link", methods=["GET", "POST"])
+@requires(Permission.TAKE_PAYMENTS)
+def send_link(invoice_id: int) -> Answer:
+    """E-mail the payer an address at which they pay this invoice by card."""
+    there = _page(invoice_id, panel=True)
+    if request.method == "GET":
+        return redirect(there)
+    form = ConfirmForm(request.form)
+    try:
+        if not config().takes_cards:
+            raise RefusalError(cards.NO_KEY)
+        with writing() as session:
+            once.claim(session, actor(), form.once.data, now()).location = there
+            payer_id = invoices.invoice_for(session, actor(), invoice_id).payer_id
+            sent = pay_links.send(session, actor(), payer_id, invoice_id, now())
+    except RefusalError as error:
+        form.refuse(error)
+        return invoice_page.show(invoice_id, confirm=form)
+    say(f"A pay link goes to {sent.to_address} within a minute.")
     return leave(there)
 
 

@@ -7,7 +7,7 @@ import pytest
 from clinic.billing import autopay, cards, enrolments, invoices, ledger, payments
 from clinic.billing.charges import in_window
 from clinic.billing.invoices import NewLine
-from clinic.billing.stripe_gateway import CardFacts, Verdict
+from clinic.billing.stripe_gateway import CardFacts
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
 from clinic.models.money import ChargeStatus, Method
 from clinic.models.people import Contact
@@ -34,7 +34,7 @@ def ready(session, cast, stand_in):
 
 
 def reason(session, payer_id):
-    [told] = autopay.outlook(session, NIGHT_DATE, payer_id=payer_id)
+    [told] = autopay.outlook(session, NIGHT_DATE, NIGHT, payer_id=payer_id)
     return told.skipped_for
 
 
@@ -53,7 +53,7 @@ def test_the_whole_balance_is_charged_once_a_night(ready, cast):
 def test_credit_is_put_on_invoices_first(ready, cast):
     payments.record(ready, CLOCK, payer_id=cast.cleo_payer_id, method=Method.CASH, amount_cents=4_000, now=NIGHT)
     owes(ready, cast)
-    [told] = autopay.outlook(ready, NIGHT_DATE)
+    [told] = autopay.outlook(ready, NIGHT_DATE, NIGHT)
     assert (told.balance_cents, told.credit_cents, told.charge_cents) == (15_000, 4_000, 11_000)
     assert autopay.start_attempt(ready, cast.cleo_payer_id, NIGHT).amount_cents == 11_000
     assert ledger.unallocated_cents(ready, cast.cleo_payer_id) == 0
@@ -126,7 +126,7 @@ def test_a_charge_without_an_answer_keeps_the_next_night_from_charging(ready, ca
     autopay.start_attempt(ready, cast.cleo_payer_id, NIGHT).status = ChargeStatus.UNKNOWN
     ready.flush()
     assert reason(ready, cast.cleo_payer_id) == "Charged or tried already this night"
-    [told] = autopay.outlook(ready, NIGHT_DATE + timedelta(days=1))
+    [told] = autopay.outlook(ready, NIGHT_DATE + timedelta(days=1), NIGHT)
     assert told.skipped_for == "An earlier charge has not been answered yet"
     assert autopay.start_attempt(ready, cast.cleo_payer_id, NIGHT + timedelta(days=1)) is None
 
@@ -135,21 +135,6 @@ def after(session, cast, *verdicts):
     for verdict in verdicts:
         enrolments.after_charge(session, cast.cleo_payer_id, verdict, "Your card was declined.", NIGHT)
     return enrolments.live(session, cast.cleo_payer_id)
-
-
-def test_three_soft_declines_running_end_it_and_a_payment_starts_the_count_anew(ready, cast):
-    still = after(ready, cast, Verdict.SOFT, Verdict.SOFT, Verdict.SUCCEEDED, Verdict.SOFT, Verdict.SOFT)
-    assert still.soft_declines == 2
-    assert after(ready, cast, Verdict.SOFT) is None
-    assert still.ended_reason.startswith("Declined 3 nights running.")
-
-
-def test_a_hard_decline_ends_it_at_once(ready, cast):
-    assert after(ready, cast, Verdict.HARD) is None
-
-
-def test_a_banks_question_holds_it_so_that_nothing_is_tried_blindly(ready, cast):
-    assert after(ready, cast, Verdict.NEEDS_CLIENT).held_at == NIGHT
 
 
 def test_consent_is_kept_with_its_words_and_who_gave_it(session, cast):

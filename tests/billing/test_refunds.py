@@ -14,7 +14,6 @@ from clinic.models.billing import Invoice
 from clinic.models.money import Method, Refund, RefundStatus
 from clinic.office import verify
 from clinic.practice import once
-from tests.night_fixtures import gateway, stand_in  # noqa: F401
 from tests.night_stage import NIGHT, enrolled, with_card
 
 DAY = timedelta(days=1)
@@ -96,7 +95,7 @@ def test_a_payment_typed_by_mistake_is_undone_once_by_a_further_transaction(sess
 
 
 @pytest.fixture
-def charged(write, cast, stand_in, gateway):  # noqa: F811
+def charged(write, cast, stand_in, gateway):
     """Pay an invoice of $150 with the card on file; return the payment's id."""
     with write() as session:
         invoice_id = issued(session, cast)
@@ -108,16 +107,16 @@ def charged(write, cast, stand_in, gateway):  # noqa: F811
         return payments.settlements(session, [invoice_id])[invoice_id][0].payment_id
 
 
-def to_card(write, gateway, cast, payment_id, cents, *, at=NIGHT, key=None):  # noqa: F811
+def to_card(write, gateway, cast, payment_id, cents, *, at=NIGHT, key=None):
     wanted = Wanted(payment_id, cents, Method.ONLINE_CARD, reason="Asked for it", holds_autopay=True)
     return refunds.to_card(write, gateway, cast.bill, wanted, at, once_key=key or once.new_key(), then="/")
 
 
-def refunded(stand_in):  # noqa: F811
+def refunded(stand_in):
     return sum(charge["amount_refunded"] for charge in stand_in.charges())
 
 
-def test_a_refund_to_the_card_moves_the_money_once_and_holds_autopay(write, rows, cast, stand_in, gateway, charged):  # noqa: F811
+def test_a_refund_to_the_card_moves_the_money_once_and_holds_autopay(write, rows, cast, stand_in, gateway, charged):
     assert to_card(write, gateway, cast, charged, 5_000).returned is Returned.DONE
     with pytest.raises(RefusalError, match=r"\$100\.00 is left"):
         to_card(write, gateway, cast, charged, 10_001)
@@ -130,7 +129,7 @@ def test_a_refund_to_the_card_moves_the_money_once_and_holds_autopay(write, rows
 
 
 @pytest.mark.parametrize("fault", ["lost_before", "lost_after", "error_after", "error_before"])
-def test_an_unknown_refund_is_resolved_with_its_own_key(write, rows, cast, stand_in, gateway, charged, fault):  # noqa: F811
+def test_an_unknown_refund_is_resolved_with_its_own_key(write, rows, cast, stand_in, gateway, charged, fault):
     stand_in.fault("/v1/refunds", fault)
     assert to_card(write, gateway, cast, charged, 5_000).returned is Returned.UNKNOWN
     with pytest.raises(ClashError):
@@ -150,7 +149,7 @@ def test_an_unknown_refund_is_resolved_with_its_own_key(write, rows, cast, stand
     assert refunded(stand_in) in ({0, 5_000} if fault == "error_before" else {5_000})
 
 
-def test_after_a_day_an_unknown_refund_is_never_sent_again(write, rows, cast, stand_in, gateway, charged):  # noqa: F811
+def test_after_a_day_an_unknown_refund_is_never_sent_again(write, rows, cast, stand_in, gateway, charged):
     stand_in.fault("/v1/refunds", "lost_before")
     to_card(write, gateway, cast, charged, 5_000)
     with rows() as session:
@@ -166,7 +165,7 @@ def test_after_a_day_an_unknown_refund_is_never_sent_again(write, rows, cast, st
     assert to_card(write, gateway, cast, charged, 5_000).returned is Returned.DONE
 
 
-def test_what_the_processor_tells_of_a_refund_is_taken_in_once(write, rows, cast, stand_in, gateway, charged):  # noqa: F811
+def test_what_the_processor_tells_of_a_refund_is_taken_in_once(write, rows, cast, stand_in, gateway, charged):
     to_card(write, gateway, cast, charged, 5_000)
     with rows() as session:
         intent = session.get(payments.Payment, charged).stripe_payment_intent

@@ -1,0 +1,184 @@
+"""A payer pays by a link without signing in; whoever tells first, the return or the webhook, it is booked once."""
+
+# ruff: noqa: F811
+
+import re
+import time
+import urllib.parse
+import urllib.request
+from datetime import timedelta
+
+import pytest
+
+from clinic.billing import autopay, ledger, pay_links, payments
+from clinic.config import Config
+from clinic.jobs import autopay as job
+from clinic.kernel import clock
+from clinic.models.messages import Message, MessageKind
+from clinic.models.money import Checkout, Dispute, DisputeStatus, Payment
+from clinic.office import verify
+from clinic.practice import once
+from tests.billing.test_refunds import issued
+from tests.night_fixtures import SECRET, gateway, stand_in  # noqa: F401
+from tests.night_stage import enrolled
+from tests.views.test_night import event, on_the_hosted_page, signed
+
+
+@pytest.fixture
+def config(database, stand_in):
+    return Config(DATABASE_URL=database[0], SECRET_KEY="for tests only", BASE_URL="http://localhost",
+                  STRIPE_SECRET_KEY="sk_test_demo", STRIPE_WEBHOOK_SECRET=SECRET, STRIPE_API_BASE=stand_in.url)  # fmt: skip
+
+
+@pytest.fixture
+def sent(as_, write, rows, cast):
+    """E-mail the link of an invoice of $150; return the link's address and the invoice's id."""
+    with write() as session:
+        invoice_id = issued(session, cast)
+    data = {"once": once.new_key()}
+    assert [as_("fay").post(f"/invoices/{invoice_id}/pay-link", data=data).status_code for _ in range(2)] == [303, 303]
+    with rows() as session:
+        message = session.query(Message).one()
+        assert (message.kind, message.to_address) == (MessageKind.PAY_LINK, "cleo@clients.example")
+        assert "Therapy" not in message.body
+        link = re.search(r"\{address\}(/pay/[\w-]+)", message.body)[1]
+        message_id = message.id
+    shown = as_("fay").get(f"/messages/{message_id}").text
+    assert "http://localhost/pay/…" in shown
+    assert link not in shown, "whoever reads letters gets no way to pay in another's place"
+    return link, invoice_id
+
+
+def paid(session, cast):
+    return [each.amount_cents for each in session.query(Payment)], ledger.payer_balance_cents(session, cast.cleo_payer_id)
+
+
+def test_an_invoice_is_paid_by_link_and_booked_once_whoever_tells_first(client, rows, cast, sent, stand_in):
+    link, invoice_id = sent
+    page = client.get(link).text
+    assert "$150.00" in page
+    assert "Cleo" not in page
+    away = client.post(link)
+    assert away.status_code == 303
+    assert client.post(link).headers["Location"] == away.headers["Location"], "a second tab opens the same page"
+    [call] = [each for each in stand_in.log() if each["path"] == "/v1/checkout/sessions"]
+    assert "Therapy" not in str(call["params"])
+    back = on_the_hosted_page(away.headers["Location"]).removeprefix("http://localhost")
+    session_id = urllib.parse.parse_qs(urllib.parse.urlsplit(back).query)["session_id"][0]
+    for number in range(2):
+        assert "is paid" in client.get(back).text
+        body, headers = signed(event("checkout.session.completed", session_id, f"evt_{number}"))
+        assert client.post("/webhooks/stripe", data=body, headers=headers).status_code == 200
+    with rows() as session:
+        assert paid(session, cast) == ([15_000], 0)
+        [settled] = payments.settlements(session, [invoice_id])[invoice_id]
+        assert (settled.words, settled.taken_by) == ("Online card ending 4242", "The payer, by link")
+        assert list(verify.findings(session)) == []
+    assert "Nothing is owed" in client.get(link).text
+    assert client.post(link).status_code == 422
+    for wrong in (f"{link}/back", f"{link}/back?session_id=cs_test_other", "/pay/x", "/pay/x/back?session_id=cs_1"):
+        assert client.get(wrong).status_code == 404
+
+
+def test_a_visit_nobody_tells_the_end_of_is_looked_up_by_the_clock(client, rows, cast, sent, gateway, app):
+    link, _ = sent
+    on_the_hosted_page(client.post(link).headers["Location"])
+    with app.app_context():
+        job.resolve(gateway, lambda: clock.now() + timedelta(minutes=6))
+    with rows() as session:
+        assert paid(session, cast) == ([15_000], 0)
+        assert session.query(Checkout).one().closed_at is not None
+
+
+def test_who_paid_a_moment_ago_is_not_sent_to_pay_again(client, rows, cast, sent):
+    link, _ = sent
+    on_the_hosted_page(client.post(link).headers["Location"])
+    assert client.post(link).headers["Location"] == link, "it is booked now, and nothing is owed"
+    with rows() as session:
+        assert paid(session, cast) == ([15_000], 0)
+
+
+def test_the_night_leaves_a_payer_alone_who_is_paying_and_the_link_waits_for_a_charge(client, write, cast, sent):
+    link, _ = sent
+    client.post(link)
+    with write() as session:
+        enrolled(session, cast.cleo_payer_id)
+        now = clock.now()
+        [told] = autopay.outlook(session, now.date(), now, payer_id=cast.cleo_payer_id)
+        assert told.skipped_for == "Paying by a link right now"
+        session.query(Checkout).one().ends_at = now
+        session.flush()
+        assert session.scalars(pay_links.paying(now)).all() == []
+
+
+def wait_for(look, seconds=10):
+    end = time.monotonic() + seconds
+    while not look() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert look()
+
+
+@pytest.mark.parametrize("won", [True, False])
+@pytest.mark.parametrize("mode", ["duplicate", "backwards"])
+def test_a_dispute_holds_the_money_and_the_payer_in_whatever_order_it_is_told(
+    client,
+    rows,
+    write,
+    cast,
+    sent,
+    stand_in,
+    won,
+    mode,
+):
+    link, invoice_id = sent
+    client.get(on_the_hosted_page(client.post(link).headers["Location"]).removeprefix("http://localhost"))
+    with write() as session:
+        enrolled(session, cast.cleo_payer_id)
+        intent = session.query(Payment).one().stripe_payment_intent
+    dispute = stand_in.dispute(intent)["id"]
+
+    def tell(number, kind):
+        body, headers = signed(event(f"charge.dispute.{kind}", dispute, f"evt_d{number}"))
+        assert client.post("/webhooks/stripe", data=body, headers=headers).status_code == 200
+
+    if mode == "duplicate":
+        for number, kind in ((1, "created"), (1, "created"), (2, "funds_withdrawn")):
+            tell(number, kind)
+        with rows() as session:
+            assert session.query(Dispute).one().status is DisputeStatus.OPEN
+            assert paid(session, cast) == ([15_000], 0), "what it paid stays paid while the bank decides"
+            [told] = autopay.outlook(session, clock.now().date(), clock.now(), payer_id=cast.cleo_payer_id)
+            assert (told.is_held, told.is_charged) == (True, False)
+            assert list(verify.findings(session)) == []
+    stand_in.close_dispute(dispute, "won" if won else "lost")
+    for number, kind in ((3, "closed"), (4, "created"), (5, "updated")):
+        tell(number, kind)
+    with rows() as session:
+        assert session.query(Dispute).one().status is (DisputeStatus.WON if won else DisputeStatus.LOST)
+        assert ledger.owed_cents(session, [invoice_id])[invoice_id] == (0 if won else 15_000)
+        assert list(verify.findings(session)) == []
+
+
+@pytest.mark.parametrize("mode", ["duplicate", "reordered", "delayed"])
+def test_webhooks_of_the_stand_in_itself_in_every_bad_order_book_once(client, rows, cast, sent, stand_in, app, mode):
+    from tests.demo.conftest import Receiver
+
+    listening = Receiver()
+    stand_in.deliver_to(listening.url, "whsec_test")
+    stand_in.webhooks(mode, 0.1)
+    link, _ = sent
+    on_the_hosted_page(client.post(link).headers["Location"])
+    with rows() as session:
+        [checkout] = session.query(Checkout)
+    least = 4 if mode == "duplicate" else 2
+    wait_for(lambda: len(listening.got) >= least)
+    listening.close()
+    for payload, _ in listening.got:
+        told = urllib.parse.unquote(payload)
+        kind, name = re.search(r'"type": "([\w.]+)"', told)[1], re.search(r'"id": "(evt_\w+)"', told)[1]
+        about = re.search(r'"id": "((?:cs|pi|ch|re|du)_\w+)"', told)[1]
+        body, headers = signed(event(kind, about, name))
+        assert client.post("/webhooks/stripe", data=body, headers=headers).status_code == 200
+    with rows() as session:
+        assert paid(session, cast) == ([15_000], 0)
+    assert checkout.amount_cents == 15_000
