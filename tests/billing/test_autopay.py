@@ -131,12 +131,6 @@ def test_a_charge_without_an_answer_keeps_the_next_night_from_charging(ready, ca
     assert autopay.start_attempt(ready, cast.cleo_payer_id, NIGHT + timedelta(days=1)) is None
 
 
-def after(session, cast, *verdicts):
-    for verdict in verdicts:
-        enrolments.after_charge(session, cast.cleo_payer_id, verdict, "Your card was declined.", NIGHT)
-    return enrolments.live(session, cast.cleo_payer_id)
-
-
 def test_consent_is_kept_with_its_words_and_who_gave_it(session, cast):
     enrolment = enrolments.enrol(session, cast.fay, cast.cleo_payer_id, consented_by=" Cleo Abernathy ", now=NIGHT)
     settings.practice(session).name = "Another name"
