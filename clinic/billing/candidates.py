@@ -67,6 +67,7 @@ class Place:
     tax_bp: int
     policy_cents: int | None
     billing_changed_at: datetime
+    discount_bp: int  # the client's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ _COLUMNS = (
     Share.id, Share.attendee_id, Share.payer_id, Share.amount_cents, Share.released_at, Share.bill_again_at,
     Attendee.client_id, Client.first_name, Client.last_name, Attendee.status, Attendee.is_billed, Attendee.do_not_invoice,
     Attendee.fee_id, Attendee.fee_code, Attendee.fee_description, Attendee.fee_cents, Attendee.tax_bp, Attendee.policy_cents,
-    Attendee.billing_changed_at,
+    Attendee.billing_changed_at, Client.discount_bp,
     Item.kind, AppointmentType.name, Item.starts_at, Item.ends_at, Item.practitioner_id, Practitioner.name, Item.location_id,
     Contact.name, Contact.sort_name, Contact.one_invoice_for_all, Contact.invoice_creation, Contact.monthly_from_date,
 )  # fmt: skip
@@ -110,7 +111,7 @@ def named(
 
 def _read(row: Any, payers: dict[int, Payer]) -> tuple[Candidate, Payer]:
     # The row in the order of `_COLUMNS`: the share, its place, the item, the payer.
-    share, place, slot, payer_of = (tuple(part) for part in (row[:6], row[6:19], row[19:26], row[26:]))
+    share, place, slot, payer_of = (tuple(part) for part in (row[:6], row[6:20], row[20:27], row[27:]))
     payer = payers.get(share[2])
     if payer is None:
         payer = payers[share[2]] = Payer(share[2], *payer_of)

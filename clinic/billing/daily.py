@@ -216,7 +216,8 @@ def _draft(session: Session, planned: Planned, item: Slot, now: datetime) -> Inv
 
 def _line(planned: Planned, share: Candidate, practice: Practice, cents: int) -> NewLine:
     work.check_billable(share.attendee, practice)
-    line = invoices.share_line(share, practice, practitioner_name=share.attendee.item.practitioner_name, cents=cents)
+    name, discount_bp = share.attendee.item.practitioner_name, share.attendee.discount_bp
+    line = invoices.share_line(share, practice, practitioner_name=name, cents=cents, discount_bp=discount_bp)
     if planned.client_id is not None:
         return line
     return replace(line, description=f"{share.attendee.client_name}: {line.description}")
@@ -311,7 +312,9 @@ def _work(share: Candidate, practice: Practice, cents: int) -> Work:
         client_name=attendee.client_name,
         session_date=_day(share, practice),
         is_activity=attendee.item.kind.is_silent,
-        total_cents=money.taxed(cents, attendee.tax_bp, inclusive=practice.tax_inclusive).gross_cents,
+        total_cents=money.taxed(
+            cents - money.share_of(cents, attendee.discount_bp), attendee.tax_bp, inclusive=practice.tax_inclusive
+        ).gross_cents,
     )
 
 

@@ -16,7 +16,7 @@ from clinic.billing.states import State
 from clinic.billing.states import of as states
 from clinic.billing.work import live_lines as line_for_shares
 from clinic.billing.work import set_do_not_invoice
-from clinic.kernel import clock
+from clinic.kernel import clock, money
 from clinic.kernel.database import connection_of, put
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
 from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, InvoiceSource, PackageSale, Share
@@ -133,7 +133,7 @@ def remove_line(session: Session, invoice: Invoice, line_id: int) -> None:
 
 
 def add_share(session: Session, invoice: Invoice, share_id: int) -> InvoiceLine:
-    """Put a session on a draft: its fee as copied at booking, or what the status policy bills.
+    """Put a session on a draft: its fee as copied at booking or what the status policy bills, less the client's discount.
 
     Raises:
         NotFoundError: there is no such session.
@@ -153,16 +153,20 @@ def add_share(session: Session, invoice: Invoice, share_id: int) -> InvoiceLine:
     if invoice.practitioner_id is None:
         invoice.practitioner_id, invoice.location_id = item.practitioner_id, item.location_id
     given_by = session.get_one(Practitioner, item.practitioner_id)
-    cents = work.shares_cents(session, [share], practice)[share.id]
-    return add_line(session, invoice, share_line(share, practice, practitioner_name=given_by.name, cents=cents))
+    cents, discount_bp = work.shares_cents(session, [share], practice)[share.id], attendee.client.discount_bp
+    new = share_line(share, practice, practitioner_name=given_by.name, cents=cents, discount_bp=discount_bp)
+    return add_line(session, invoice, new)
 
 
-def share_line(share: Share | Candidate, practice: Practice, *, practitioner_name: str, cents: int) -> NewLine:
-    """Return what the line of a session says: its fee as copied at booking, at what it bills."""
+def share_line(
+    share: Share | Candidate, practice: Practice, *, practitioner_name: str, cents: int, discount_bp: int
+) -> NewLine:
+    """Return what the line of a session says: its fee as copied at booking, at what it bills, less the client's discount."""
     attendee, item = share.attendee, share.attendee.item
     return NewLine(
         description=work.describe(attendee, item, practice, practitioner_name),
         unit_cents=cents,
+        discount_cents=money.share_of(cents, discount_bp),
         code=attendee.fee_code,
         session_date=clock.local_date(item.starts_at, practice.timezone),
         fee_id=attendee.fee_id,

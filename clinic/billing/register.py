@@ -13,7 +13,8 @@ from clinic.billing import invoices, states
 from clinic.billing.states import State
 from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, PackageSale
 from clinic.models.money import Account, Posting
-from clinic.models.people import Client, Contact
+from clinic.models.people import Client, ClientContact, Contact
+from clinic.people import clients
 from clinic.people.listing import Listing, cut
 from clinic.practice import settings
 from clinic.practice.permissions import Actor
@@ -29,6 +30,31 @@ class Shown(StrEnum):
     UNPAID = "unpaid"
     OVERDUE = "overdue"
     PAID = "paid"
+    UNINVOICED = "uninvoiced"
+    UNALLOCATED = "unallocated"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Say what a list shows: which invoices, of what name, of one client, issued from and until a day (both included)."""
+
+    shown: Shown = Shown.ALL
+    text: str = ""
+    client_id: int | None = None
+    from_date: date | None = None
+    until_date: date | None = None
+
+
+@dataclass(frozen=True)
+class Credit:
+    """Be a payer with money that is on no invoice yet, and a client on whose Billing it can be put on one."""
+
+    payer_id: int
+    payer: str
+    client_id: int | None
+    client: str
+    owed_cents: int
+    unallocated_cents: int
 
 
 @dataclass(frozen=True)
@@ -48,7 +74,7 @@ class Row:
     balance_cents: int
 
 
-def page(session: Session, who: Actor, shown: Shown, text: str, *, number: int, today: date) -> Listing[Row]:
+def page(session: Session, who: Actor, wish: Wish, *, number: int, today: date) -> Listing[Row]:
     """Return one page of the invoices that are theirs to see: drafts first, then newest first."""
     owed = (
         select(Posting.invoice_id, func.sum(Posting.amount_cents).label("cents"))
@@ -61,15 +87,49 @@ def page(session: Session, who: Actor, shown: Shown, text: str, *, number: int, 
         .join(Contact, Contact.id == Invoice.payer_id)
         .outerjoin(Client, Client.id == Invoice.client_id)
         .outerjoin(owed, owed.c.invoice_id == Invoice.id)
-        .where(*_conditions(session, shown, func.coalesce(owed.c.cents, 0), today))
+        .where(*_conditions(session, wish, func.coalesce(owed.c.cents, 0), today))
     )
     mine = invoices.theirs(who)
     if mine is not None:
         query = query.where(mine)
-    if text.strip():
-        query = query.where(_matches(text))
+    if wish.text.strip():
+        query = query.where(_matches(wish.text))
     ordered = query.order_by(Invoice.issue_date.desc().nulls_first(), Invoice.id.desc())
     return cut(session, ordered, number, lambda found: _rows(session, found, today))
+
+
+def with_credit(session: Session, who: Actor, text: str, *, number: int) -> Listing[Credit]:
+    """Return one page of the payers who have unallocated money, most first."""
+
+    def posted(account: Account) -> Any:
+        chosen = select(func.coalesce(func.sum(Posting.amount_cents), 0))
+        return chosen.where(Posting.payer_id == Contact.id, Posting.account == account).correlate(Contact).scalar_subquery()
+
+    linked = select(ClientContact.client_id).where(ClientContact.contact_id == Contact.id)
+    is_payer = or_(Client.contact_id == Contact.id, Client.default_payer_id == Contact.id, Client.id.in_(linked))
+    theirs = select(func.min(Client.id)).where(is_payer, clients.seen_by(who)).correlate(Contact).scalar_subquery()
+    unallocated = -posted(Account.UNALLOCATED)
+    query = (
+        select(Contact.id, Contact.name, Client, posted(Account.RECEIVABLE).label("owed"), unallocated.label("unallocated"))
+        .outerjoin(Client, Client.id == theirs)
+        .where(unallocated > 0)
+        .order_by(unallocated.desc(), Contact.id)
+    )
+    if who.own_practitioner_id is not None:
+        query = query.where(Client.id.is_not(None))
+    if text.strip():
+        query = query.where(func.lower(Contact.name).contains(text.strip()[:SEARCH_CHARS_MAX].lower(), autoescape=True))
+    return cut(session, query, number, _credits)
+
+
+def _credits(found: Sequence[Any]) -> list[Credit]:
+    return [
+        Credit(
+            row.id, row.name, row.Client.id if row.Client else None, row.Client.name if row.Client else "",
+            int(row.owed), int(row.unallocated),
+        )
+        for row in found
+    ]  # fmt: skip
 
 
 def rows_of(session: Session, found: Sequence[Invoice], names: dict[int, str], today: date) -> list[Row]:
@@ -98,7 +158,7 @@ def subjects(session: Session, found: Collection[Invoice]) -> dict[int, str]:
     }
 
 
-def _conditions(session: Session, shown: Shown, owed: ColumnElement[Any], today: date) -> list[ColumnElement[bool]]:
+def _conditions(session: Session, wish: Wish, owed: ColumnElement[Any], today: date) -> list[ColumnElement[bool]]:
     late_before = today - timedelta(days=settings.practice(session).overdue_after_days)
     by_filter: dict[Shown, list[ColumnElement[bool]]] = {
         Shown.ALL: [],
@@ -106,8 +166,17 @@ def _conditions(session: Session, shown: Shown, owed: ColumnElement[Any], today:
         Shown.UNPAID: [owed > 0],
         Shown.OVERDUE: [owed > 0, Invoice.due_date < late_before],
         Shown.PAID: [Invoice.issued_at.is_not(None), owed <= 0, Invoice.kind == InvoiceKind.INVOICE],
+        Shown.UNINVOICED: [],  # these two are about no invoices: `bulk.groups` and `with_credit`
+        Shown.UNALLOCATED: [],
     }
-    return by_filter[shown]
+    conditions = by_filter[wish.shown]
+    if wish.client_id is not None:
+        conditions.append(Invoice.client_id == wish.client_id)
+    if wish.from_date is not None:
+        conditions.append(Invoice.issue_date >= wish.from_date)
+    if wish.until_date is not None:
+        conditions.append(Invoice.issue_date <= wish.until_date)
+    return conditions
 
 
 def _matches(text: str) -> ColumnElement[bool]:

@@ -93,7 +93,7 @@ class Part(Protocol):
 
 @dataclass(frozen=True)
 class Work:
-    """Be one uninvoiced share, as plain values."""
+    """Be one uninvoiced share, as plain values. `amount_cents` is less the client's discount."""
 
     share_id: int
     attendee_id: int
@@ -107,6 +107,7 @@ class Work:
     amount_cents: int
     is_released: bool
     is_silent: bool  # an Activity: the client hears of it only by this line
+    is_billed_together: bool = False  # its payer wants one invoice for all clients
 
 
 def billed_cents(attendee: Place, practice: Practice) -> int:
@@ -186,8 +187,9 @@ def uninvoiced(
     client_id: int | None = None,
     payer_id: int | None = None,
     item_id: int | None = None,
+    most: int = WORK_MAX,
 ) -> list[Work]:
-    """List what is done, billable and on no invoice, drafts included: oldest first, at most `WORK_MAX`.
+    """List what is done, billable and on no invoice, drafts included: oldest first, at most so many.
 
     Of one item (`item_id`) it is listed before it is done, too: a person may bill it ahead.
     """
@@ -203,7 +205,7 @@ def uninvoiced(
         chosen = chosen.where(Attendee.client_id == client_id)
     if payer_id is not None:
         chosen = chosen.where(Share.payer_id == payer_id)
-    found = session.execute(chosen.order_by(Item.starts_at, Share.id).limit(WORK_MAX)).all()
+    found = session.execute(chosen.order_by(Item.starts_at, Share.id).limit(most)).all()
     cents = shares_cents(session, [share for share, _, _ in found], practice)
     return [
         Work(
@@ -216,9 +218,10 @@ def uninvoiced(
             payer_name=payer.name,
             session_date=clock.local_date(share.attendee.item.starts_at, practice.timezone),
             description=describe(share.attendee, share.attendee.item, practice, practitioner_name),
-            amount_cents=cents[share.id],
+            amount_cents=cents[share.id] - money.share_of(cents[share.id], share.attendee.client.discount_bp),
             is_released=share.released_at is not None,
             is_silent=share.attendee.item.kind.is_silent,
+            is_billed_together=payer.one_invoice_for_all,
         )
         for share, payer, practitioner_name in found
         if cents[share.id] or practice.bills_zero_fees

@@ -14,6 +14,7 @@ BLUEPRINTS = (
     "auth",
     "autopay",
     "booking",
+    "bulk",
     "calendar",
     "cards",
     "changes",

@@ -1,10 +1,13 @@
 """Invoices: the list, new ones, the page of one, issuing, printing and downloading."""
 
+from typing import Any
+
 from flask import Blueprint, Response, current_app, redirect, request, url_for
 from sqlalchemy.orm import Session
 
-from clinic.billing import documents, invoices, register, sheet
+from clinic.billing import bulk, documents, invoices, register, sheet
 from clinic.billing.register import Shown
+from clinic.forms.bulk import NarrowForm
 from clinic.forms.calendar import id_or_none
 from clinic.forms.invoices import ConfirmForm, NewInvoiceForm
 from clinic.kernel.database import reading, writing
@@ -20,29 +23,46 @@ from clinic.views.frame import Word
 
 bp = Blueprint("invoices", __name__)
 MATCHES_MAX = 12
+KEPT = ("q", "client", "from", "until")  # what stays when another filter is chosen
 
 
 @bp.get("/invoices/")
 @requires(Permission.SEE_INVOICES)
 def index() -> Answer:
-    """List invoices by state, in pages."""
-    wanted, text = request.args.get("show", ""), pages.words()
-    shown = Shown(wanted) if wanted in {each.value for each in Shown} else Shown.ALL
+    """List invoices by state, name and day, in pages; or the work on none, or the money on none."""
+    asked, text, narrow = request.args.get("show", ""), pages.words(), NarrowForm(request.args)
+    narrow.validate()
+    shown = Shown(asked) if asked in {each.value for each in Shown} else Shown.ALL
+    context: dict[str, Any] = {
+        "shown": shown, "text": text, "narrow": narrow, "tabs": invoice_tabs.tabs(), "filters": _filters(shown),
+        "can_edit": actor().may(Permission.EDIT_INVOICES),
+    }  # fmt: skip
+    if shown is Shown.UNINVOICED:
+        return _uninvoiced(narrow.wish(text), context)
+    if shown is Shown.UNALLOCATED:
+        return _unallocated(text, context)
+    client_id = id_or_none(request.args.get("client"))
     with reading() as session:
-        today = settings.house(session).local_date(now())
-        listing = register.page(session, actor(), shown, text, number=pages.number(), today=today)
-    return page(
-        "billing/index.html",
-        rows=listing.rows,
-        pages=pages.of(listing),
-        filters=[
-            Word(each.value.capitalize(), url_for(".index", show=each.value, q=text or None), each is shown) for each in Shown
-        ],
-        shown=shown,
-        text=text,
-        can_edit=actor().may(Permission.EDIT_INVOICES),
-        tabs=invoice_tabs.tabs(),
-    )
+        wish = register.Wish(shown, text, client_id, narrow.since.data, narrow.until.data)
+        listing = register.page(session, actor(), wish, number=pages.number(), today=settings.house(session).local_date(now()))
+    return page("billing/index.html", rows=listing.rows, pages=pages.of(listing), client_id=client_id, **context)
+
+
+def _uninvoiced(wish: bulk.Wish, context: dict[str, Any]) -> Answer:
+    with reading() as session:
+        found = bulk.groups(session, actor(), wish, now())
+    return page("billing/uninvoiced.html", groups=found, confirm=ConfirmForm(), **context)
+
+
+def _unallocated(text: str, context: dict[str, Any]) -> Answer:
+    with reading() as session:
+        listing = register.with_credit(session, actor(), text, number=pages.number())
+    return page("billing/unallocated.html", rows=listing.rows, pages=pages.of(listing), **context)
+
+
+def _filters(shown: Shown) -> list[Word]:
+    kept: dict[str, Any] = {name: request.args[name][: pages.QUERY_CHARS_MAX] for name in KEPT if request.args.get(name)}
+    return [Word(each.value.capitalize(), url_for(".index", **kept, show=each.value), each is shown) for each in Shown]
 
 
 @bp.get("/invoices/new")
