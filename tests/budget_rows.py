@@ -149,6 +149,10 @@ def many_invoices(session: Session, cast: Cast) -> None:
 MONEY = [
     Row("invoices", "fay", "/invoices/", queries=8, kilobytes=3, stage=many_invoices),
     Row("invoices of a practitioner", "pat", "/invoices/?show=unpaid", queries=9, kilobytes=3, stage=many_invoices),
+    Row("uninvoiced work", "fay", "/invoices/?show=uninvoiced", queries=6, kilobytes=3, stage=many_invoices),
+    Row("unallocated money", "pat", "/invoices/?show=unallocated", queries=5, kilobytes=3, stage=many_invoices),
+    Row("invoicing all of it", "fay", "/invoices/all-uninvoiced", queries=5, kilobytes=3, stage=many_invoices),
+    Row("crediting an invoice", "fay", "/invoices/1/credit", queries=10, kilobytes=3, stage=many_invoices),
     Row("an unpaid invoice", "fay", "/invoices/1", kilobytes=3, stage=many_invoices),
     Row("a paid invoice", "fay", "/invoices/2", kilobytes=3, stage=many_invoices),
     Row("a draft's editor", "fay", "/invoices/121", kilobytes=6, stage=many_invoices),

@@ -217,6 +217,7 @@ INVOICES = [
     Row("invoices.create_from_item", "GET", "/calendar/items/999999/invoice", STAFF),
     Row("invoices.create_from_item", "POST", "/calendar/items/999999/invoice", STAFF),
 ]
+BULK = [Row("bulk.bill_all", method, "/invoices/all-uninvoiced", STAFF) for method in ("GET", "POST")]
 CREDIT_NOTES = [
     *(Row(f"credit_notes.{verb}", method, f"/invoices/999999/{verb}", STAFF)
       for verb in ("credit", "correct") for method in ("GET", "POST")),
@@ -247,6 +248,8 @@ CLIENT_BILLING = [
         for verb, word in (("invoice", "invoice"), ("apply_credit", "apply-credit"), ("add_payment", "payment"))
         for method in ("GET", "POST")
     ),
+    Row("client_billing.discount", "GET", "/clients/999999/billing/discount", STAFF),
+    Row("client_billing.discount", "POST", "/clients/999999/billing/discount", STAFF),
 ]
 
 BOOKING = [
@@ -269,7 +272,7 @@ CHANGES = [
 ] + [Row("changes.edit_fields", method, "/calendar/items/999999/edit/fields", DAILY_WORK) for method in ("GET", "POST")]
 PLACE_BILLING = [
     Row(f"place_billing.{verb}", method, f"/calendar/items/999999/{verb.replace('_', '-')}", STAFF)
-    for verb in ("add_to_invoice", "do_not_invoice")
+    for verb in ("add_to_invoice", "do_not_invoice", "divide")
     for method in ("GET", "POST")
 ]
 ATTENDANCE = [
@@ -311,6 +314,7 @@ ROWS += [*CLIENTS, *CONTACTS, *PAYER_INVOICING, *GROUPS]
 ROWS += [*CLIENT_PACKAGES, *PACKAGE_LINES, *PLACE_PACKAGES, *PACKAGES]
 ROWS += PACKAGE_CHANGES
 ROWS += CREDIT_NOTES
+ROWS += BULK
 ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
 ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *SERIES, *PLACE_BILLING, *HOURS, *TYPES]
 

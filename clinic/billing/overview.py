@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from clinic.billing import payments, register, work
 from clinic.billing.ledger import PayerSums
 from clinic.billing.work import Work
-from clinic.models.billing import Invoice
+from clinic.models.billing import Invoice, InvoiceKind
 from clinic.models.money import Account, Posting
-from clinic.models.people import ClientContact, Contact
+from clinic.models.people import Client, ClientContact, Contact
 from clinic.people import clients, contacts
 from clinic.practice import settings
 from clinic.practice.permissions import Actor
@@ -75,6 +75,7 @@ class Overview:
     client_id: int
     payers: tuple[Billed, ...]
     history: tuple[Event, ...]
+    discount_bp: int = 0
 
     @property
     def balance_cents(self) -> int:
@@ -133,11 +134,12 @@ def of_client(session: Session, who: Actor, client: clients.Profile, now: dateti
             for payer_id in payer_ids
         ),
         history=_history(session, found, today),
+        discount_bp=payers[client.default_payer_id].discount_bp,
     )
 
 
 def _payers(session: Session, payer_ids: Sequence[int], client_id: int) -> dict[int, Any]:
-    """Return each payer's name, what they are to the client, what they owe and have in all, and whether for others too."""
+    """Return each payer's name, what they are to the client and owe and have in all, whether for others; and the discount."""
     others = exists().where(Invoice.payer_id == Contact.id, Invoice.client_id.is_distinct_from(client_id))
 
     def posted(account: Account) -> Any:
@@ -147,6 +149,7 @@ def _payers(session: Session, payer_ids: Sequence[int], client_id: int) -> dict[
     found = session.execute(
         select(
             Contact.id, Contact.name, ClientContact.role, ClientContact.reference, others.label("covers_others"),
+            select(Client.discount_bp).where(Client.id == client_id).scalar_subquery().label("discount_bp"),
             posted(Account.RECEIVABLE).label("owed"), (-posted(Account.UNALLOCATED)).label("unallocated"),
         )
         .outerjoin(ClientContact, and_(ClientContact.contact_id == Contact.id, ClientContact.client_id == client_id))
@@ -158,13 +161,16 @@ def _payers(session: Session, payer_ids: Sequence[int], client_id: int) -> dict[
 def _history(session: Session, found: Sequence[Invoice], today: date) -> tuple[Event, ...]:
     issued = {invoice.id: invoice for invoice in found if invoice.issued_at is not None}
     paid = payments.settlements(session, list(issued))
-    events = [
-        Event(invoice.issue_date or today, f"Invoice {invoice.number} issued", "", invoice.total_cents, invoice.id)
-        for invoice in issued.values()
-    ]
+    events = [_issued(invoice, today) for invoice in issued.values()]
     events += [
         Event(each.received_date, f"Payment, {each.words}", each.taken_by, -each.amount_cents, invoice_id)
         for invoice_id, settled in paid.items()
         for each in settled
     ]
     return tuple(sorted(events, key=lambda event: event.day, reverse=True)[:HISTORY_MAX])
+
+
+def _issued(invoice: Invoice, today: date) -> Event:
+    if invoice.kind is InvoiceKind.CREDIT_NOTE:
+        return Event(invoice.issue_date or today, f"Credit note {invoice.number}", "", -invoice.total_cents, invoice.id)
+    return Event(invoice.issue_date or today, f"Invoice {invoice.number} issued", "", invoice.total_cents, invoice.id)

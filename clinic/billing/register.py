@@ -106,8 +106,10 @@ def with_credit(session: Session, who: Actor, text: str, *, number: int) -> List
         return chosen.where(Posting.payer_id == Contact.id, Posting.account == account).correlate(Contact).scalar_subquery()
 
     linked = select(ClientContact.client_id).where(ClientContact.contact_id == Contact.id)
-    is_payer = or_(Client.contact_id == Contact.id, Client.default_payer_id == Contact.id, Client.id.in_(linked))
-    theirs = select(func.min(Client.id)).where(is_payer, clients.seen_by(who)).correlate(Contact).scalar_subquery()
+    is_payer = or_(Client.default_payer_id == Contact.id, Client.id.in_(linked))
+    themselves = select(Client.id).where(Client.contact_id == Contact.id, clients.seen_by(who)).correlate(Contact)
+    others = select(func.min(Client.id)).where(is_payer, clients.seen_by(who)).correlate(Contact)
+    theirs = func.coalesce(themselves.scalar_subquery(), others.scalar_subquery())
     unallocated = -posted(Account.UNALLOCATED)
     query = (
         select(Contact.id, Contact.name, Client, posted(Account.RECEIVABLE).label("owed"), unallocated.label("unallocated"))

@@ -173,6 +173,23 @@ class PercentField(_TypedField):
         return money.percent(value).removesuffix(" %")
 
 
+class PartField(_TypedField):
+    """Read a part of an amount: "60 %" as a rate, "90" or "90.00" as cents."""
+
+    invalid = "Enter an amount such as 90.00, or a percentage such as 60 %."
+
+    def read(self, typed: str) -> tuple[int | None, int | None]:
+        """Read the rate in basis points, or the cents: one of the two."""
+        if typed.endswith("%"):
+            return money.parse_percent(typed), None
+        return None, money.parse(typed)
+
+    def printed(self, value: tuple[int | None, int | None]) -> str:
+        """Print what was read."""
+        rate_bp, cents = value
+        return money.percent(rate_bp) if rate_bp is not None else money.plainly(cents or 0)
+
+
 class WholeField(_TypedField):
     """Read a whole number within bounds, both included."""
 

@@ -8,7 +8,7 @@ from wtforms.validators import InputRequired, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from clinic.billing.invoices import NewLine
-from clinic.forms.base import DayField, MoneyField, OnceForm, PercentField, WholeField, line
+from clinic.forms.base import DayField, HouseForm, MoneyField, OnceForm, PercentField, WholeField, line
 from clinic.models.billing import Fee
 from clinic.models.money import Method
 
@@ -129,3 +129,9 @@ class PaymentForm(OnceForm):
             "reference": self.reference.data or "",
             "confirms_more": self.confirms_more.data,
         }
+
+
+class DiscountForm(HouseForm):
+    """Ask what comes off every session of a client."""
+
+    discount = PercentField("Discount, percent of the fee", render_kw={"inputmode": "decimal"})

@@ -2,8 +2,8 @@
 
 from flask import Blueprint, g, redirect, request, url_for
 
-from clinic.billing import arrangements, cards, invoices, overview, panel, payments
-from clinic.forms.invoices import ConfirmForm, PaymentForm
+from clinic.billing import arrangements, cards, discounts, invoices, overview, panel, payments
+from clinic.forms.invoices import ConfirmForm, DiscountForm, PaymentForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.people import clients
@@ -80,6 +80,24 @@ def add_payment(client_id: int, payer_id: int) -> Answer:
         except RefusalError as error:
             form.refuse(error)
     return page("billing/payment.html", form=form, then=_page(client_id), panel=shown, **profile_context(head, "Billing"))
+
+
+@bp.route("/clients/<int:client_id>/billing/discount", methods=["GET", "POST"])
+@requires(Permission.EDIT_INVOICES)
+def discount(client_id: int) -> Answer:
+    """Show or set what comes off the fee of every session of the client."""
+    with reading() as session:
+        head = clients.profile(session, actor(), client_id).head
+        stands = clients.client_for(session, actor(), client_id).discount_bp
+    form = DiscountForm(request.form if request.method == "POST" else None, data={"discount": stands})
+    if request.method == "POST" and form.validate():
+        try:
+            with writing() as session:
+                discounts.choose(session, actor(), client_id, form.discount.data, now())
+            say("The discount is saved.")
+        except RefusalError as error:
+            form.refuse(error)
+    return page("billing/discount.html", form=form, then=_page(client_id), **profile_context(head, "Billing"))
 
 
 def _shown(client_id: int, form: ConfirmForm) -> Answer:
