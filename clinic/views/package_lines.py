@@ -88,7 +88,7 @@ def _shown(invoice_id: int, form: EditLineForm, **context: Any) -> Answer:
 def _saved_line(invoice_id: int, line_id: int) -> Answer:
     # Only what the line changed: a package of a hundred sessions is not sent again for one of them.
     if not is_piece():
-        return saved(invoice_id)
+        return redirect(url_for("invoices.show", invoice_id=invoice_id), 303)
     with reading() as session:
         found = package_view.sale_for_invoice(session, actor(), invoice_id, now())
     line = next((each for each in found.lines if each.id == line_id), None) if found else None
@@ -96,13 +96,6 @@ def _saved_line(invoice_id: int, line_id: int) -> Answer:
         raise NotFoundError("package")
     news = [entry for entry in found.entries if entry.at >= now()]
     return answer("packages/_saved_line.html", sale=found, line=line, news=news)
-
-
-def saved(invoice_id: int) -> Answer:
-    """Answer a change with the package part: bare to htmx, on the invoice's page to a plain browser."""
-    if is_piece():
-        return _sale(invoice_id)
-    return redirect(url_for("invoices.show", invoice_id=invoice_id), 303)
 
 
 def _sale(invoice_id: int) -> Response:

@@ -10,9 +10,9 @@ from clinic.forms.whole_pack import BookAllForm, types_of
 from clinic.kernel.database import reading
 from clinic.kernel.errors import RefusalError
 from clinic.practice.permissions import Permission
-from clinic.views import package_lines, repeats
+from clinic.views import repeats
 from clinic.views.access import actor, now, requires
-from clinic.views.answer import Answer, answer, is_piece, page
+from clinic.views.answer import Answer, answer, is_piece, leave, page, say
 from clinic.views.repeats import Listed
 
 bp = Blueprint("whole_pack", __name__)
@@ -33,7 +33,8 @@ def book_all(invoice_id: int) -> Answer:
             form.refuse(refusal)
         else:
             if listed is None:
-                return package_lines.saved(invoice_id)
+                say("The sessions are booked.")
+                return leave(url_for("invoices.show", invoice_id=invoice_id))
     return _shown(invoice_id, form, opened, listed)
 
 
@@ -41,7 +42,7 @@ def _save(invoice_id: int, form: BookAllForm) -> Listed | None:
     edit = form.edit(request.form)
     return repeats.save(
         form,
-        url_for("package_lines.sale", invoice_id=invoice_id),
+        url_for("package_lines.sale", invoice_id=invoice_id),  # posted twice: the package part, whoever asks
         lambda session, choices: whole_pack.listed(session, actor(), invoice_id, edit, choices),
         lambda session, choices: whole_pack.book(session, actor(), invoice_id, edit, choices, now()),
     )

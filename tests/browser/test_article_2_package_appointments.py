@@ -143,6 +143,7 @@ def _books_from_the_invoice(reader: Reader, sold: int, day: date) -> None:
     reader.save()
     expect(reader.line(1)).to_contain_text(f"{day:%b} {day.day}, {day.year}")
     expect(reader.line(1)).to_contain_text("Booked 10:00")
+    expect(reader.page.locator(".doc tbody tr").first).to_contain_text(f"{day:%b} {day.day}, {day.year}")
     expect(reader.page.locator("#sale-words")).to_contain_text("1 booked")
     expect(reader.page.locator("#ledger tr")).to_have_count(2)
     expect(reader.page.locator("#ledger tr").first).to_contain_text("Booked from the invoice")
