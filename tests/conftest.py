@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -205,6 +206,8 @@ def schema(app: Flask) -> None:
 
 
 def pytest_configure() -> None:
-    """Keep the environment of whoever runs the tests out of them."""
+    """Keep the environment of whoever runs the tests out of them, and the speed of the machine too."""
+    hypothesis.settings.register_profile("clinic", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+    hypothesis.settings.load_profile("clinic")
     for name in ("DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_API_BASE", "CLINIC_FAILPOINT"):
         os.environ.pop(name, None)

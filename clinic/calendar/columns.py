@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from clinic.calendar import blocks, grid, hours, linking
@@ -22,6 +22,49 @@ from clinic.practice.settings import House
 EVERYONE = 0  # as a practitioner's id: all of them
 WEEK_DAYS = 7
 ITEMS_MAX = 1_000
+
+
+# Written once: to build such a statement anew for every page takes longer than to run it.
+_ITEMS = (
+    select(
+        Item.id, Item.kind, Item.practitioner_id, Item.series_id, Item.version, Item.starts_at, Item.ends_at,
+        Item.is_blocking, Item.is_busy, Item.mode, Item.title, AppointmentType.name.label("type_name"),
+        AppointmentType.colour, ClientGroup.name.label("group_name"), Attendee.id.label("attendee_id"),
+        Attendee.status, Attendee.status_at, Attendee.is_billed, Attendee.do_not_invoice,
+        Attendee.fee_cents, Attendee.policy_cents, Client.first_name, Client.last_name,
+    )
+    .select_from(Item)
+    .outerjoin(AppointmentType, AppointmentType.id == Item.type_id)
+    .outerjoin(ClientGroup, ClientGroup.id == Item.group_id)
+    .outerjoin(Attendee, Attendee.item_id == Item.id)
+    .outerjoin(Client, Client.id == Attendee.client_id)
+    .where(
+        Item.practitioner_id.in_(bindparam("ids", expanding=True)),
+        Item.deleted_at.is_(None),
+        Item.starts_at < bindparam("ends_at"),
+        # A day is the longest an item can be, so the index on the start bounds the search on both sides.
+        Item.starts_at > bindparam("day_before"),
+        Item.ends_at > bindparam("starts_at"),
+    )
+    .order_by(Item.starts_at, Item.id, Attendee.id)
+)  # fmt: skip
+_OWED = (
+    select(func.sum(Posting.amount_cents))
+    .where(Posting.invoice_id == Invoice.id, Posting.account == Account.RECEIVABLE)
+    .scalar_subquery()
+)
+_MONEY = (
+    select(
+        Share.attendee_id, Share.amount_cents, InvoiceLine.id.label("line_id"), InvoiceLine.total_cents, Invoice.issued_at,
+        Invoice.due_date, Invoice.total_cents.label("invoice_cents"), _OWED.label("owed_cents"),
+        PackageSale.id.label("sale_id"),
+    )
+    .select_from(Share)
+    .outerjoin(InvoiceLine, (InvoiceLine.share_id == Share.id) & InvoiceLine.released_at.is_(None))
+    .outerjoin(Invoice, Invoice.id == InvoiceLine.invoice_id)
+    .outerjoin(PackageSale, PackageSale.invoice_id == Invoice.id)
+    .where(Share.attendee_id.in_(bindparam("attendee_ids", expanding=True)))
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -232,58 +275,19 @@ def items(
     session: Session, ids: Sequence[int], starts_at: datetime, ends_at: datetime, filters: Filters, *, most: int = ITEMS_MAX
 ) -> Sequence[blocks.Joined]:
     """List the items of those practitioners that touch the span, a row for each attendee, in time order."""
-    query = (
-        select(
-            Item.id, Item.kind, Item.practitioner_id, Item.series_id, Item.version, Item.starts_at, Item.ends_at,
-            Item.is_blocking, Item.is_busy, Item.mode, Item.title, AppointmentType.name.label("type_name"),
-            AppointmentType.colour, ClientGroup.name.label("group_name"), Attendee.id.label("attendee_id"),
-            Attendee.status, Attendee.status_at, Attendee.is_billed, Attendee.do_not_invoice,
-            Attendee.fee_cents, Attendee.policy_cents, Client.first_name, Client.last_name,
-        )
-        .select_from(Item)
-        .outerjoin(AppointmentType, AppointmentType.id == Item.type_id)
-        .outerjoin(ClientGroup, ClientGroup.id == Item.group_id)
-        .outerjoin(Attendee, Attendee.item_id == Item.id)
-        .outerjoin(Client, Client.id == Attendee.client_id)
-        .where(
-            Item.practitioner_id.in_(ids),
-            Item.deleted_at.is_(None),
-            Item.starts_at < ends_at,
-            # A day is the longest an item can be, so the index on the start bounds the search on both sides.
-            Item.starts_at > starts_at - timedelta(days=1),
-            Item.ends_at > starts_at,
-        )
-        .order_by(Item.starts_at, Item.id, Attendee.id)
-        .limit(most)
-    )  # fmt: skip
+    query = _ITEMS.limit(most)
     if filters.location_id is not None:
         query = query.where(Item.location_id == filters.location_id)
     if filters.type_id is not None:
         query = query.where(Item.type_id == filters.type_id)
-    rows: Sequence[blocks.Joined] = session.execute(query).all()
+    asked = {"ids": list(ids), "starts_at": starts_at, "ends_at": ends_at, "day_before": starts_at - timedelta(days=1)}
+    rows: Sequence[blocks.Joined] = session.execute(query, asked).all()
     return rows if filters.shows_void else [row for row in rows if row.status is None or row.status.is_live]
 
 
 def _money(session: Session, attendee_ids: Sequence[int]) -> dict[int, list[blocks.Billed]]:
-    owed = (
-        select(func.sum(Posting.amount_cents))
-        .where(Posting.invoice_id == Invoice.id, Posting.account == Account.RECEIVABLE)
-        .scalar_subquery()
-    )
-    query = (
-        select(
-            Share.attendee_id, Share.amount_cents, InvoiceLine.id.label("line_id"), InvoiceLine.total_cents, Invoice.issued_at,
-            Invoice.due_date, Invoice.total_cents.label("invoice_cents"), owed.label("owed_cents"),
-            PackageSale.id.label("sale_id"),
-        )
-        .select_from(Share)
-        .outerjoin(InvoiceLine, (InvoiceLine.share_id == Share.id) & InvoiceLine.released_at.is_(None))
-        .outerjoin(Invoice, Invoice.id == InvoiceLine.invoice_id)
-        .outerjoin(PackageSale, PackageSale.invoice_id == Invoice.id)
-        .where(Share.attendee_id.in_(attendee_ids))
-    )  # fmt: skip
     found: dict[int, list[blocks.Billed]] = defaultdict(list)
     if attendee_ids:
-        for row in session.execute(query):
+        for row in session.execute(_MONEY, {"attendee_ids": list(attendee_ids)}):
             found[row.attendee_id].append(row)
     return found

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import bindparam, delete, or_, select
 from sqlalchemy.orm import Session
 
 from clinic.kernel import clock
@@ -83,18 +83,32 @@ class Week:
     until_date: date | None = None
 
 
+# Written once, as every page of the calendar asks them.
+_WORKING = (
+    select(WorkingHours)
+    .where(
+        WorkingHours.practitioner_id.in_(bindparam("ids", expanding=True)),
+        or_(WorkingHours.from_date.is_(None), WorkingHours.from_date <= bindparam("last")),
+        or_(WorkingHours.until_date.is_(None), WorkingHours.until_date >= bindparam("first")),
+    )
+    .order_by(WorkingHours.practitioner_id, WorkingHours.starts_minute)
+)
+_OFF = (
+    select(TimeOff)
+    .where(
+        TimeOff.starts_at < bindparam("ends_at"),
+        TimeOff.ends_at > bindparam("starts_at"),
+        or_(TimeOff.practitioner_id.is_(None), TimeOff.practitioner_id.in_(bindparam("ids", expanding=True))),
+    )
+    .order_by(TimeOff.starts_at)
+    .limit(LIST_MAX)
+)
+
+
 def working_spans(session: Session, practitioner_ids: Collection[int], first: date, last: date) -> list[WorkingSpan]:
     """List the working time of those practitioners from the first local day to the last, both included, in time order."""
-    rows = session.scalars(
-        select(WorkingHours)
-        .where(
-            WorkingHours.practitioner_id.in_(practitioner_ids),
-            or_(WorkingHours.from_date.is_(None), WorkingHours.from_date <= last),
-            or_(WorkingHours.until_date.is_(None), WorkingHours.until_date >= first),
-        )
-        .order_by(WorkingHours.practitioner_id, WorkingHours.starts_minute)
-        .limit(LIST_MAX * max(len(practitioner_ids), 1))
-    ).all()
+    asked = {"ids": list(practitioner_ids), "first": first, "last": last}
+    rows = session.scalars(_WORKING.limit(LIST_MAX * max(len(practitioner_ids), 1)), asked).all()
     return [
         WorkingSpan(row.practitioner_id, day, row.starts_minute, row.ends_minute, row.location_id)
         for day in _days(first, last)
@@ -107,16 +121,7 @@ def working_spans(session: Session, practitioner_ids: Collection[int], first: da
 
 def off_spans(session: Session, practitioner_ids: Collection[int], starts_at: datetime, ends_at: datetime) -> list[OffSpan]:
     """List time off of those practitioners, and closed days, that touch the span."""
-    rows = session.scalars(
-        select(TimeOff)
-        .where(
-            TimeOff.starts_at < ends_at,
-            TimeOff.ends_at > starts_at,
-            or_(TimeOff.practitioner_id.is_(None), TimeOff.practitioner_id.in_(practitioner_ids)),
-        )
-        .order_by(TimeOff.starts_at)
-        .limit(LIST_MAX)
-    )
+    rows = session.scalars(_OFF, {"ids": list(practitioner_ids), "starts_at": starts_at, "ends_at": ends_at})
     return [OffSpan(row.practitioner_id, row.starts_at, row.ends_at, row.label) for row in rows]
 
 

@@ -5,9 +5,11 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user
 from htmx_flask import request as htmx_request
+from sqlalchemy.orm import Session
 
 from clinic.extensions import login
 from clinic.kernel import clock
@@ -16,6 +18,7 @@ from clinic.kernel.errors import NotFoundError
 from clinic.people import accounts
 from clinic.practice import settings
 from clinic.practice.permissions import Actor, Permission
+from clinic.views import filters
 
 View = Callable[..., ResponseReturnValue]
 PUBLIC = "public"
@@ -97,17 +100,27 @@ def _needs(app: Flask, endpoint: str | None) -> Any:
 
 
 def _read_house() -> bool:
+    token = cookie.get("_user_id")
     with reading() as session:
         try:
             g.house = settings.house(session)
         except NotFoundError:
             return False
+        # Flask-Login asks for whoever this token stands for a moment later; one door is enough for both.
+        g.visit = token, _visit(session, token) if token else None
+    filters.read_for(g.house)
     return True
 
 
+def _visit(session: Session, token: str) -> accounts.Visit | None:
+    return accounts.visit(session, token, clock.now(), address=request.remote_addr or "")
+
+
 def _load(token: str) -> SignedIn | None:
-    with reading() as session:
-        visit = accounts.visit(session, token, clock.now(), address=request.remote_addr or "")
+    read, visit = g.get("visit", (None, None))
+    if read != token:
+        with reading() as session:
+            visit = _visit(session, token)
     if visit is None:
         return None
     if visit.is_stale and request.endpoint != BY_ITSELF:

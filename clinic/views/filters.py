@@ -1,9 +1,10 @@
 """How templates print amounts, instants and days: as the practice's own locale, zone and currency have it."""
 
+from contextvars import ContextVar
 from datetime import date, datetime, time
 from functools import lru_cache
 
-from flask import Flask, g
+from flask import Flask
 
 from clinic.kernel import clock, locales, money
 from clinic.practice.settings import House
@@ -18,9 +19,16 @@ def register(app: Flask) -> None:
     app.add_template_filter(money_full, "money")
 
 
-def _house() -> House:
-    house: House = g.house
-    return house
+# A page prints some three hundred times and amounts, and `g` finds its request anew each time.
+_house_now: ContextVar[House] = ContextVar("house")
+
+
+def read_for(house: House) -> None:
+    """Print for that practice from here on, until the next request says its own."""
+    _house_now.set(house)
+
+
+_house = _house_now.get
 
 
 # A grid prints the same few times of day over and over.
