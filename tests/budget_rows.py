@@ -318,6 +318,18 @@ MONTHS = [
 ROWS += MONTHS
 
 
+def a_changed_group(session: Session, cast: Cast) -> None:
+    """Book a couple for 30 coming days, then change one of its members."""
+    for number in range(30):
+        starts_at = clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(days=2 + number)
+        wish = booking.Wanted(type_id=cast.therapy_id, practitioner_id=cast.pat_id, starts_at=starts_at, minutes=50,
+                              group_id=cast.couple_id, overrides_warnings=True)  # fmt: skip
+        booking.book(session, cast.fay, wish, clock.now())
+    ines = clients.add(session, cast.fay, clients.Details("Ines", "Brandt"), NOW)
+    couple = groups.Details("Abernathy and Brandt", GroupKind.COUPLE, (cast.cleo_id, ines.id), cast.cleo_id)
+    groups.edit(session, cast.fay, cast.couple_id, couple, NOW, version=1)
+
+
 def full_outbox(session: Session, cast: Cast) -> None:
     """Tell clients of 60 bookings, half of them moved since."""
     for number in range(60):
@@ -331,6 +343,8 @@ def full_outbox(session: Session, cast: Cast) -> None:
 
 
 MESSAGES = [
+    Row("the coming items of a changed group", "fay", lambda cast: f"/groups/{cast.couple_id}/coming", kilobytes=4,
+        stage=a_changed_group),
     Row("the outbox", "fay", "/messages", queries=6, kilobytes=4, stage=full_outbox),
     Row("a message", "fay", "/messages/1", queries=4, kilobytes=3, stage=full_outbox),
     Row("a client's messages", "fay", lambda cast: f"/clients/{cast.cleo_id}/messages", queries=9, kilobytes=4,

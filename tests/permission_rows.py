@@ -171,6 +171,8 @@ GROUPS = [
     Row("groups.new", "POST", "/groups/new", DAILY_WORK),
     Row("groups.edit", "GET", lambda cast: f"/groups/{cast.couple_id}", DAILY_WORK),
     Row("groups.edit", "POST", lambda cast: f"/groups/{cast.couple_id}", DAILY_WORK),
+    Row("groups.coming", "GET", lambda cast: f"/groups/{cast.couple_id}/coming", DAILY_WORK),
+    Row("groups.coming", "POST", lambda cast: f"/groups/{cast.couple_id}/coming", DAILY_WORK),
     Row("groups.archive", "GET", lambda cast: f"/groups/{cast.couple_id}/archive", DAILY_WORK),
     Row("groups.archive", "POST", lambda cast: f"/groups/{cast.couple_id}/archive", DAILY_WORK),
 ]

@@ -150,7 +150,7 @@ def edit(session: Session, who: Actor, item_id: int, wanted: Wanted, now: dateti
         item.is_blocking = blocks(item)
         _touch(item, now)
     if is_rebilled:
-        seats.rebill(session, who, item, terms, now)
+        seats.rebill(session, who, item, terms.places, terms.price, now)
     audit.record(session, who, "changed", "item", item.id, now, starts_at=item.starts_at.isoformat(), minutes=terms.minutes,
                  fee_cents=terms.price.cents, client_ids=[place.client_id for place in terms.places], busy=item.is_busy,
                  despite_warnings=wanted.overrides_warnings)  # fmt: skip

@@ -1,6 +1,6 @@
 """How an appointment and a line of a sold package find each other, stay together and part (rulebook 3.4 to 3.7)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -50,11 +50,18 @@ class PackageLabel:
     line_cents: int = 0  # what the session came to in the package
 
 
-def on_booked(session: Session, who: Actor, item: Item, now: datetime, *, uses_package: bool) -> None:
-    """Link what was just booked to the line its client's packages hold for it, unless the person opted out."""
+def on_booked(
+    session: Session, who: Actor, item: Item, now: datetime, *, uses_package: bool, client_ids: Collection[int] | None = None
+) -> None:
+    """Link what was just booked to the line its client's packages hold for it, unless the person opted out.
+
+    Args:
+        client_ids: whose places are new, where the others were booked before.
+    """
     if uses_package and item.kind is ItemKind.APPOINTMENT:
         for attendee in _billed(session, item.id):
-            _link_by_itself(session, who, item, attendee, now)
+            if client_ids is None or attendee.client_id in client_ids:
+                _link_by_itself(session, who, item, attendee, now)
 
 
 def on_changed(

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import work
 from clinic.calendar import linking
-from clinic.calendar.terms import NO_PRICE, Bills, Kept, Place, Terms
+from clinic.calendar.terms import NO_PRICE, Bills, Kept, Place
 from clinic.calendar.types import Price
 from clinic.kernel import money
 from clinic.kernel.errors import RefusalError
@@ -105,13 +105,13 @@ def refuse_invoiced(session: Session, kept: Kept) -> None:
     raise RefusalError(f"This session is on {name}. Its fee, client and Bill to stay as they are while it is.", field="fee")
 
 
-def rebill(session: Session, who: Actor, item: Item, terms: Terms, now: datetime) -> None:
+def rebill(session: Session, who: Actor, item: Item, places: Sequence[Place], price: Price, now: datetime) -> None:
     """Give the item's seats the clients, fee and payers that were agreed.
 
     A seat that is billed no longer gives its package session back; one that is billed from now on carries the whole fee.
     """
     shares = work.shares_of(session, [seat.id for seat in item.attendees])
-    for seat, place in zip(item.attendees, terms.places, strict=True):
+    for seat, place in zip(item.attendees, places, strict=True):
         seat.client_id = place.client_id
         mine = [share for share in shares if share.attendee_id == seat.id]
         if place.payer_id is None:
@@ -119,7 +119,7 @@ def rebill(session: Session, who: Actor, item: Item, terms: Terms, now: datetime
                 _free(session, who, seat, mine, now)
             continue
         is_new, seat.is_billed, seat.billing_changed_at = not seat.is_billed, True, now
-        copy_price(seat, terms.price)
+        copy_price(seat, price)
         if is_new and not mine:
             add_share(session, seat, place.payer_id)
         _divide(seat, mine, place.payer_id)

@@ -1,5 +1,6 @@
 """What staff type about clients, their contacts and groups."""
 
+import re
 from typing import Any
 
 from wtforms import BooleanField, HiddenField, RadioField, SelectField, SelectMultipleField
@@ -14,6 +15,7 @@ PHONE_CHARS_MAX = 40
 ID_MAX = 2**31 - 1
 VERSION_DIGITS_MAX = 10
 _EMAIL = Regexp(r"[^@\s]+@[^@\s]+\Z", message="Enter an e-mail address such as name@example.com.")
+_ITEM = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
 KINDS = [(ContactKind.PERSON.value, "Person"), (ContactKind.ORGANISATION.value, "Organisation")]
 
 
@@ -128,3 +130,20 @@ class GroupForm(_Versioned):
         return groups.Details(
             name=self.name.data or "", kind=GroupKind(self.kind.data), member_ids=ids, billing_client_id=self.billing.data
         )
+
+
+class ComingForm(HouseForm):
+    """Ask which coming items take a change of a group's members."""
+
+    take = SelectMultipleField("Coming items", coerce=str, choices=[], validate_choice=False)  # "12-3": item 12, version 3
+    do_not_notify = BooleanField("Do not notify")
+
+    @property
+    def versions(self) -> dict[int, int]:
+        """Return the items that are ticked, each with the version it was shown with; nonsense is one that is not there."""
+        found = [_ITEM.fullmatch(typed) for typed in self.take.data or ()]
+        return dict((int(match[1]), int(match[2])) if match else (0, 0) for match in found)
+
+    def is_ticked(self, item_id: int) -> bool:
+        """Say whether an item is ticked; before anybody chose, all are."""
+        return not self.take.raw_data or item_id in self.versions

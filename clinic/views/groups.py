@@ -2,7 +2,8 @@
 
 from flask import Blueprint, render_template, request, url_for
 
-from clinic.forms.people import GroupForm
+from clinic.calendar import membership
+from clinic.forms.people import ComingForm, GroupForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import ClashError, RefusalError
 from clinic.people import clients, groups
@@ -66,12 +67,31 @@ def edit(group_id: int) -> Answer:
         try:
             with writing() as session:
                 groups.edit(session, actor(), group_id, form.details(), now(), version=form.known_version)
-            return leave(url_for(".index"))
+                asks = actor().may(Permission.BOOK) and membership.coming(session, actor(), group_id, now()).rows
+            return leave(url_for(".coming", group_id=group_id) if asks else url_for(".index"))
         except RefusalError as error:
             form.refuse(error)
             if isinstance(error, ClashError):
                 form.version.data = str(group.version)
     return _shown(form, group_id, is_archived=group.is_archived)
+
+
+@bp.route("/groups/<int:group_id>/coming", methods=["GET", "POST"])
+@requires(Permission.BOOK)
+def coming(group_id: int) -> Answer:
+    """Ask which coming items take the change of the group's members, or carry it into those."""
+    form = ComingForm(request.form if request.method == "POST" else None)
+    if request.method == "POST" and form.validate():
+        try:
+            with writing() as session:
+                notifies = not form.do_not_notify.data
+                taken = membership.take(session, actor(), group_id, form.versions, now(), notifies=notifies)
+            say(f"The new members are booked on {taken} coming {'item' if taken == 1 else 'items'}." if taken else "All stay.")
+        except RefusalError as error:
+            form.refuse(error)
+    with reading() as session:
+        shown = membership.coming(session, actor(), group_id, now())
+    return page("groups/coming.html", form=form, then=url_for(".index"), filled=form, coming=shown)
 
 
 @bp.route("/groups/<int:group_id>/archive", methods=["GET", "POST"])

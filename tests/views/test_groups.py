@@ -1,10 +1,17 @@
 """Staff keep client groups in the browser, with JavaScript and without."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
+from clinic.calendar import booking
+from clinic.kernel import clock
+from clinic.models.calendar import Attendee
 from clinic.models.people import ClientGroup, GroupKind
 from clinic.people import clients, groups
+from tests.calendar.stage import therapy
 from tests.cast import NOW
 
 LONG = "x" * 10_000
@@ -95,3 +102,29 @@ def test_a_group_with_someone_elses_client_is_not_theirs(as_, cast, write):
     refused = pat.post("/groups/new", data=taken)
     assert refused.status_code == 422
     assert "Zed" not in refused.text
+
+
+def test_a_change_of_members_asks_which_coming_items_take_it(as_, cast, write, rows):
+    with write() as session:
+        ines = clients.add(session, cast.fay, clients.Details("Ines", "Brandt"), NOW).id
+        soon = clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(days=30)
+        wish = therapy(cast, soon, client_id=None, group_id=cast.couple_id, overrides_warnings=True)
+        item_ids = [booking.book(session, cast.fay, replace(wish, starts_at=soon + timedelta(days=n)), NOW).id for n in (0, 1)]
+    fay, url = as_("fay"), f"/groups/{cast.couple_id}"
+    assert "is booked with its present members" in fay.get(f"{url}/coming").text
+    members = {"name": "Abernathy and Brandt", "kind": "couple", "members": [cast.cleo_id, ines], "billing": cast.cleo_id}
+    saved = fay.post(url, data=members | {"version": "1", "save": "1"})
+    assert saved.headers["Location"] == f"{url}/coming"
+    asked = fay.get(f"{url}/coming").text
+    assert asked.count("Joins: Ines Brandt") == asked.count("Leaves: Otto Brandt") == asked.count(" checked") == 2
+    for wrong in (f"{item_ids[0]}-9", "nonsense", "999999999-1"):
+        refused = fay.post(f"{url}/coming", data={"take": wrong})
+        assert refused.status_code == 409
+        assert "Look again" in refused.text
+    assert fay.post(f"{url}/coming", data={"take": f"{item_ids[0]}-1", "do_not_notify": "y"}).status_code == 303
+    assert fay.post(f"{url}/coming", data={}).status_code == 303
+    with rows() as session:
+        joined = session.scalars(select(Attendee.item_id).where(Attendee.client_id == ines)).all()
+    assert joined == item_ids[:1]
+    again = fay.post(f"{url}/coming", data={"take": f"{item_ids[0]}-1"})
+    assert again.status_code == 409
