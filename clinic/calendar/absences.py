@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, and_, or_, select
@@ -16,9 +16,11 @@ from clinic.models.calendar import Attendee, Item, ItemKind, OffDecision, Status
 from clinic.models.practice import Practitioner
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
+from clinic.practice.settings import House
 
 BOOKINGS_MAX = 200
 FREE_TIMES = 6
+FREE_TIMES_OF_A_DAY = 3
 GONE = "It does not stand in this time off any more: somebody moved or cancelled it meanwhile."
 
 
@@ -169,11 +171,23 @@ def _free(session: Session, off: OffRow, item: Item, now: datetime) -> Sequence[
     # A holiday is longer than the search looks ahead: what cannot be given before it is over is offered from then on.
     if (back - day).days >= availability.SEARCH_DAYS // 2:
         day = back
-    return availability.nearest_free(
+    minutes = seats.minutes_of(item)
+    found = availability.nearest_free(
         session, practitioner_id=item.practitioner_id, location_id=item.location_id, room_id=item.room_id,
-        day=max(day, house.local_date(now)), minutes=seats.minutes_of(item), around=max(item.starts_at, now), now=now,
-        count=FREE_TIMES,
+        day=max(day, house.local_date(now)), minutes=minutes, around=max(item.starts_at, now), now=now,
+        count=FREE_TIMES * availability.STARTS_A_DAY_MAX,
     )  # fmt: skip
+    return _spread(found, timedelta(minutes=minutes), house)
+
+
+def _spread(starts: Sequence[datetime], length: timedelta, house: House) -> list[datetime]:
+    """Choose times that do not lie over one another, some on each day."""
+    chosen: list[datetime] = []
+    for start in starts:
+        same_day = sum(house.local_date(each) == house.local_date(start) for each in chosen)
+        if same_day < FREE_TIMES_OF_A_DAY and all(abs(start - each) >= length for each in chosen):
+            chosen.append(start)
+    return sorted(chosen[:FREE_TIMES])
 
 
 def _booked(off: OffRow) -> Select[*tuple[Any, ...]]:

@@ -19,6 +19,7 @@ from clinic.practice.settings import House
 
 STEP_MINUTES = 15
 SEARCH_DAYS = 14
+STARTS_A_DAY_MAX = 24 * 60 // STEP_MINUTES
 SPANS_MAX = 2_000
 
 
