@@ -275,6 +275,7 @@ NIGHT = [
     Row("a payment", "bill", "/payments/1/", queries=12, kilobytes=4, stage=_paid_once),
     Row("refunding a payment", "bill", "/payments/1/refund", queries=12, kilobytes=4, stage=_paid_once),
     Row("undoing a payment", "bill", "/payments/1/undo", queries=12, kilobytes=4, stage=_paid_once),
+    Row("payments by day", "bill", "/invoices/payments/?first=2026-11-01", queries=11, kilobytes=4, stage=_paid_once),
     Row("a bill behind a link", "stranger", "/pay/a-link", queries=8, kilobytes=2, stage=_linked),
     Row("a receipt to print", "fay", "/payments/1/print", queries=12, kilobytes=4, stage=_paid_once),
     Row("tonight", "fay", "/invoices/tonight", queries=12, kilobytes=4, stage=busy_night),

@@ -41,6 +41,8 @@ ACCOUNT = [
     Row("account.show", "GET", "/account/", STAFF),
     Row("account.change_password", "GET", "/account/password", STAFF),
     Row("account.change_password", "POST", "/account/password", STAFF),
+    Row("account.night_mail", "GET", "/account/night-mail", NIGHT),
+    Row("account.night_mail", "POST", "/account/night-mail", NIGHT),
     Row("account.end_session", "GET", "/account/sessions/999999/end", STAFF),
     Row("account.end_session", "POST", "/account/sessions/999999/end", STAFF),
     Row("account.end_other_sessions", "GET", "/account/sessions/end-others", STAFF),
@@ -321,6 +323,10 @@ ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
 ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *SERIES, *PLACE_BILLING, *HOURS, *TYPES]
 
 _PAYMENT = "/payments/999999"
+TAKINGS = [
+    Row("takings.index", "GET", "/invoices/payments/", NIGHT),
+    Row("takings.file", "GET", "/invoices/payments/payments.csv", NIGHT),
+]
 PAY = [
     Row("pay.pay", "GET", "/pay/nobodys-link", EVERYONE),
     Row("pay.pay", "POST", "/pay/nobodys-link", EVERYONE),
@@ -387,7 +393,7 @@ NIGHTS = [
     ),
 ]
 WEBHOOKS = [Row("webhooks.stripe", "POST", "/webhooks/stripe", EVERYONE)]
-ROWS += [*CARDS, *AUTOPAY, *NIGHTS, *WEBHOOKS, *RECEIPTS, *REFUNDS, *PAY]
+ROWS += [*CARDS, *AUTOPAY, *NIGHTS, *WEBHOOKS, *RECEIPTS, *REFUNDS, *PAY, *TAKINGS]
 _FEED = "/calendar/feeds/{}"
 FEEDS = [
     # Not one's own is 404, which is not 403: Pat has her own, Olga sees to anyone's.

@@ -1,23 +1,29 @@
 """Cards kept at the processor: which one a payer is charged on, and what may be shown of it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import or_, select
+from sqlalchemy import String, cast, exists, literal, or_, select
 from sqlalchemy.orm import Session
 
 from clinic.billing.stripe_gateway import CardFacts
+from clinic.kernel import locales
 from clinic.kernel.errors import NotFoundError, RefusalError
+from clinic.messages import letters, wording
+from clinic.messages.letters import Letter
 from clinic.models.billing import Invoice
-from clinic.models.money import Card
+from clinic.models.messages import Message, MessageKind
+from clinic.models.money import AutoPayEnrolment, Card
 from clinic.models.people import Client, ClientContact, Contact
 from clinic.people import clients
 from clinic.practice import audit, settings
-from clinic.practice.permissions import Actor
+from clinic.practice.permissions import CLOCK, Actor
 
 NO_KEY = "Cards are off: whoever looks after this server sets STRIPE_SECRET_KEY to turn them on."
 CARDS_MAX = 10
+WARN_AHEAD = timedelta(days=31)
+WARNED_MAX = 50  # in one go
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class KeptCard:
     expires: str
     is_default: bool
     is_expired: bool
+    ends_soon: bool = False
 
     @property
     def words(self) -> str:
@@ -90,6 +97,7 @@ def kept_by(session: Session, payer_ids: list[int], now: datetime) -> dict[int, 
                 expires=f"{card.exp_month:02}/{card.exp_year % 100:02}",
                 is_default=card.is_default,
                 is_expired=(card.exp_year, card.exp_month) < (today.year, today.month),
+                ends_soon=(card.exp_year, card.exp_month) == (today.year, today.month),
             )
         )
     return made
@@ -194,6 +202,34 @@ def clients_of(session: Session, payer_id: int) -> list[str]:
         .limit(20)
     )
     return [client.name for client in found]
+
+
+def warn_expiring(session: Session, now: datetime) -> int:
+    """Write to the payers in AutoPay whose card is good for less than a month; return how many. Once for each card.
+
+    Must run inside `writing()`.
+    """
+    if not wording.of(session, MessageKind.CARD_EXPIRING).is_on:
+        return 0
+    house = settings.house(session)
+    today = house.local_date(now)
+    ahead, ends = today + WARN_AHEAD, Card.exp_year * 12 + Card.exp_month
+    once_key = literal("card-expiring-").concat(cast(Card.id, String))
+    due = (
+        select(Card, AutoPayEnrolment.contact_id)
+        .join(AutoPayEnrolment, AutoPayEnrolment.contact_id == Card.contact_id)
+        .where(AutoPayEnrolment.ended_at.is_(None), Card.is_default, Card.removed_at.is_(None))
+        .where(ends >= today.year * 12 + today.month, ends < ahead.year * 12 + ahead.month)
+        .where(~exists().where(Message.once_key == once_key))
+        .limit(WARNED_MAX)
+    )
+    written = 0
+    for card, payer_id in session.execute(due).all():
+        last = date(card.exp_year + card.exp_month // 12, card.exp_month % 12 + 1, 1) - timedelta(days=1)
+        values = {"card": card.last4, "date": locales.day(last, house.locale, long=True)}
+        letter = Letter(MessageKind.CARD_EXPIRING, payer_id, values, once_key=f"card-expiring-{card.id}")
+        written += letters.write(session, CLOCK, letter, now) is not None
+    return written
 
 
 def _card_of(session: Session, payer_id: int, card_id: int) -> Card:

@@ -1,6 +1,6 @@
-"""One's own account: the password."""
+"""One's own account: the password, and whether letters about the nights come."""
 
-from wtforms import PasswordField
+from wtforms import BooleanField, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from clinic.forms.auth import PASSWORD_CHARS_MAX
@@ -22,3 +22,9 @@ class ChangePasswordForm(HouseForm):
         [InputRequired("Enter a new password."), TOO_LONG],
         render_kw={"autocomplete": "new-password"},
     )
+
+
+class NightMailForm(HouseForm):
+    """Ask whether an e-mail comes in the evening and in the morning."""
+
+    wants_night_mail = BooleanField("E-mail me in the evening what the night will do, and in the morning what it did")

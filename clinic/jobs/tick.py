@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from clinic.billing import periods
+from clinic.billing import cards, night_letters, periods
 from clinic.billing.charges import WINDOW_HOURS
 from clinic.billing.stripe_gateway import Gateway
 from clinic.jobs import autopay, end_of_day, housekeeping, runs, send_messages
@@ -59,10 +59,20 @@ def tick(gateway: Gateway | None, now: Clock, mailer: Mailer | None = None) -> l
     beat(now)
     if asked.housekeeping is not None:
         said += _say(f"Packages of {asked.housekeeping.isoformat()}", housekeeping.run(asked.housekeeping, now), "looked after")
+    _write_letters(now)
     report = send_messages.run(mailer, now)
     if report.done or report.failed:
         said += _say("Messages", report, "sent")
     return said
+
+
+def _write_letters(now: Clock) -> None:
+    with reading() as session:
+        letter = night_letters.due(session, now())  # what the night will do takes a while to find out: no door to write is open
+    with writing() as session:
+        if letter is not None:
+            night_letters.write(session, letter, now())
+        cards.warn_expiring(session, now())
 
 
 def due(session: Session, now: datetime) -> Due:

@@ -16,7 +16,7 @@ from clinic.kernel.errors import NotFoundError
 from clinic.models.practice import Practice, User, UserRole, WebSession
 from clinic.people import passwords, throttle
 from clinic.practice import audit, settings
-from clinic.practice.permissions import Actor
+from clinic.practice.permissions import Actor, Permission
 
 SESSION_LIFE = timedelta(hours=12)
 TOUCH_EVERY = timedelta(minutes=1)
@@ -213,6 +213,19 @@ def start_confirming(session: Session, who: Actor, now: datetime) -> Known:
     user = own_account(session, who)
     throttle.claim(session, [throttle.account_guard(user.email)], now)
     return Known(user.password_hash, tuple(passwords.personal_parts(settings.house(session).name, user.name, user.email)))
+
+
+def want_night_mail(session: Session, who: Actor, now: datetime, *, is_wanted: bool) -> None:
+    """Choose whether one is written about the nights. Must run inside `writing()`; safe to repeat.
+
+    Raises:
+        NotAllowedError: they may not see what the nights do.
+    """
+    who.must(Permission.SEE_NIGHT)
+    user = own_account(session, who)
+    if user.wants_night_mail != is_wanted:
+        user.wants_night_mail = is_wanted
+        audit.record(session, who, "chose night mail", "user", user.id, now, is_wanted=is_wanted)
 
 
 def change_password(session: Session, who: Actor, password_hash: str, now: datetime) -> None:

@@ -51,6 +51,7 @@ BLUEPRINTS = (
     "settings",
     "setup",
     "staff",
+    "takings",
     "types",
     "webhooks",
     "whole_pack",

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, request, url_for
 
-from clinic.forms.account import ChangePasswordForm
+from clinic.forms.account import ChangePasswordForm, NightMailForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.people import accounts
@@ -62,9 +62,22 @@ def end_other_sessions() -> Answer:
     return leave(url_for(".show"))
 
 
+@bp.route("/night-mail", methods=["GET", "POST"])
+@requires(Permission.SEE_NIGHT)
+def night_mail() -> Answer:
+    """Choose whether an e-mail comes in the evening and in the morning."""
+    if request.method == "POST":
+        is_wanted = NightMailForm(request.form).wants_night_mail.data
+        with writing() as session:
+            accounts.want_night_mail(session, actor(), now(), is_wanted=is_wanted)
+        say("You are written every evening and morning." if is_wanted else "You are not written about the nights.")
+    return leave(url_for(".show"))
+
+
 def _shown(form: ChangePasswordForm) -> Answer:
     with reading() as session:
         user = accounts.own_account(session, actor())
         sessions = accounts.sessions_for(session, actor(), now())
     own = actor().practitioner_id
-    return page("account/show.html", form=form, then=url_for(".show"), user=user, sessions=sessions, own=own)
+    return page("account/show.html", form=form, then=url_for(".show"), user=user, sessions=sessions, own=own,
+                night_form=NightMailForm(obj=user) if actor().may(Permission.SEE_NIGHT) else None)  # fmt: skip

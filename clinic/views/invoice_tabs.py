@@ -10,6 +10,7 @@ TABS = (
     ("All invoices", "invoices.index", Permission.SEE_INVOICES),
     ("Tonight", "night.tonight", Permission.SEE_NIGHT),
     ("Last night", "night.last_night", Permission.SEE_NIGHT),
+    ("Payments", "takings.index", Permission.SEE_NIGHT),
 )
 
 
