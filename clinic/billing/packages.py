@@ -1,7 +1,7 @@
 """Packages: templates of several fees, what selling one puts on an invoice, and how many sessions are left of it."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import ScalarSelect, delete, func, select
@@ -248,6 +248,24 @@ def sell(session: Session, who: Actor, sale: Sale, now: datetime, *, is_draft: b
     if not is_draft:
         invoices.issue(session, who, invoice, now)
     return invoice
+
+
+def add_units(session: Session, invoice: Invoice, new: invoices.NewLine) -> None:
+    """Put a line on a draft; on a package's every session of it is a line of its own, since each is booked by itself."""
+    is_split = invoice.source is InvoiceSource.PACKAGE and new.minutes is not None
+    for _ in range(new.quantity if is_split else 1):
+        invoices.add_line(session, invoice, replace(new, quantity=1) if is_split else new)
+
+
+def check_unit(invoice: Invoice, new: invoices.NewLine) -> None:
+    """Refuse what would put several sessions of a package on one line.
+
+    Raises:
+        RefusalError: it is a package's session and there are several of it.
+    """
+    if invoice.source is InvoiceSource.PACKAGE and new.minutes is not None and new.quantity != 1:
+        raise RefusalError("Each session of a package is a line of its own. Add the others from the fee schedule.",
+                           field="quantity")  # fmt: skip
 
 
 def counts(session: Session, sale_ids: Collection[int], now: datetime) -> dict[int, Counts]:

@@ -1,5 +1,6 @@
 """An invoice as it is shown, printed and downloaded: one set of plain values for the screen and for the paper."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinic.billing import packages, payments, snapshot, states
+from clinic.billing import packages, payments, snapshot, sold, states
 from clinic.billing.packages import Counts
+from clinic.billing.sold import Standing
 from clinic.billing.states import State
 from clinic.kernel import locales
 from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, InvoiceSource, PackageSale
@@ -158,7 +160,16 @@ def with_package(session: Session, invoice: Invoice, shown: Sheet, now: datetime
     if sale is None:
         return shown
     counts = packages.counts(session, [sale.id], now)[sale.id] if invoice.issued_at else None
-    return replace(shown, package=sale.name, package_until=sale.expires_date, counts=counts)
+    loose = sold.loose_lines(session, invoice.id) if counts and counts.remaining else []
+    return of_package(
+        shown, sale.name, sale.expires_date, counts, open_ids={each.line_id for each in loose if each.standing == Standing.OPEN}
+    )
+
+
+def of_package(shown: Sheet, name: str, until: date | None, counts: Counts | None, *, open_ids: Collection[int]) -> Sheet:
+    """Return the sheet with a package's name, last day and sums; only what may still be booked says so."""
+    rows = (replace(row, is_unassigned=row.is_unassigned and (counts is None or row.line_id in open_ids)) for row in shown.rows)
+    return replace(shown, package=name, package_until=until, counts=counts, rows=tuple(rows))
 
 
 def _number_of(session: Session, invoice_id: int | None) -> str:

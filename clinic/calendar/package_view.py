@@ -90,6 +90,11 @@ class SaleView:
     entries: tuple[EntryView, ...]
 
     @property
+    def open_ids(self) -> set[int]:
+        """Return the lines that may still be booked."""
+        return {line.id for line in self.lines if line.state == "Unassigned"}
+
+    @property
     def may_book_all(self) -> bool:
         """Say whether there are unassigned lines that this person may book."""
         return any(line.may_edit and line.state == "Unassigned" for line in self.lines)

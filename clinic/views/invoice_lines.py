@@ -2,7 +2,7 @@
 
 from flask import Blueprint, request, url_for
 
-from clinic.billing import fees, invoices
+from clinic.billing import fees, invoices, packages
 from clinic.forms.invoices import FeeLineForm, LineForm, SessionsForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
@@ -57,7 +57,7 @@ def add_fee(invoice_id: int) -> Answer:
                 key = once.claim(session, actor(), form.once.data, now())
                 fee = fees.fee_for(session, form.fee.data)
                 new = form.new_line(fee, fees.amount_cents(fee, fee.minutes or 0))
-                invoices.add_line(session, invoices.invoice_for(session, actor(), invoice_id), new)
+                packages.add_units(session, invoices.invoice_for(session, actor(), invoice_id), new)
                 key.location = url_for(".show", invoice_id=invoice_id)
         except RefusalError as error:
             form.refuse(error)
@@ -94,6 +94,7 @@ def edit(invoice_id: int, line_id: int) -> Answer:
             with writing() as session:
                 invoice = invoices.invoice_for(session, actor(), invoice_id)
                 new = form.new_line(fee_id=line.fee_id, minutes=line.minutes)
+                packages.check_unit(invoice, new)
                 invoices.edit_line(session, invoice, line_id, new)
         except RefusalError as error:
             form.refuse(error)

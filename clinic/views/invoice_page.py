@@ -62,8 +62,8 @@ def show(
             owed = paper.balance_cents
             sale = package_view.sale_for_invoice(session, actor(), invoice_id, now(), balance_cents=owed)
     if sale is not None:
-        paper = replace(
-            paper, package=sale.name, package_until=sale.good_through, counts=None if sale.is_draft else sale.counts
+        paper = sheet.of_package(
+            paper, sale.name, sale.good_through, None if sale.is_draft else sale.counts, open_ids=sale.open_ids
         )
     if shown is not None and payment is None:
         payment = PaymentForm(methods=shown.methods, data=shown.prefilled)
