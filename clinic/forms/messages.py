@@ -6,7 +6,7 @@ from wtforms import BooleanField
 
 from clinic.forms.base import HouseForm, WholeField, line, text_area
 from clinic.messages.choices import Choices
-from clinic.messages.timing import GRACE_MINUTES_MAX, REMINDER_HOURS_MAX, Timing
+from clinic.messages.timing import GRACE_MINUTES_MAX, REMINDER_HOURS_MAX, WARNING_DAYS_MAX, Timing
 from clinic.messages.wording import BODY_CHARS_MAX, SUBJECT_CHARS_MAX, Wording
 from clinic.models.messages import MessageKind
 
@@ -16,11 +16,12 @@ class TimingForm(HouseForm):
 
     message_grace_minutes = WholeField("Minutes before the client is told", least=0, most=GRACE_MINUTES_MAX)
     reminder_hours = WholeField("Hours before an appointment to remind", least=1, most=REMINDER_HOURS_MAX)
+    package_warning_days = WholeField("Days before a package expires to warn", least=0, most=WARNING_DAYS_MAX)
 
     @property
     def timing(self) -> Timing:
         """Return what was entered."""
-        return Timing(self.message_grace_minutes.data, self.reminder_hours.data)
+        return Timing(self.message_grace_minutes.data, self.reminder_hours.data, self.package_warning_days.data)
 
 
 class WordingForm(HouseForm):
@@ -43,8 +44,9 @@ class ChoicesForm(HouseForm):
     change = BooleanField("Changes")
     cancellation = BooleanField("Cancellations")
     reminder = BooleanField("Reminders")
+    package_expiring = BooleanField("Warnings before a package expires")
 
     @property
     def choices(self) -> Choices:
         """Return what was chosen."""
-        return Choices(self.confirmation.data, self.change.data, self.cancellation.data, self.reminder.data)
+        return Choices(**{name: self[name].data for name in vars(Choices())})

@@ -1,14 +1,15 @@
-"""Housekeeping, once a practice-local day: what is left of packages whose last day has passed expires."""
+"""Housekeeping, once a practice-local day: packages past their last day expire, and clients are warned of those near it."""
 
 from datetime import date
 
-from clinic.billing import sold
+from clinic.billing import package_warnings, sold
 from clinic.jobs import runs
 from clinic.jobs.runs import Clock, Report, Subject
 from clinic.kernel.database import reading, writing
 
 JOB = "housekeeping"
-SALE = "package sale"
+HOUR_FIRST = 8  # nobody is written to at night
+EXPIRING, WARNING = "expiring package", "package to warn of"
 
 
 def run(day: date, now: Clock) -> Report | None:
@@ -17,12 +18,14 @@ def run(day: date, now: Clock) -> Report | None:
     if run_id is None:
         return None
     with reading() as session:
-        over = [Subject(SALE, sale_id) for sale_id in sold.due_to_expire(session, now())]
+        subjects = [Subject(EXPIRING, sale_id) for sale_id in sold.due_to_expire(session, now())]
+        subjects += [Subject(WARNING, sale_id) for sale_id in package_warnings.due(session, now())]
 
-    def expire(subject: Subject) -> bool:
+    def look_after(subject: Subject) -> bool:
+        act = sold.expire if subject.type == EXPIRING else package_warnings.warn
         with writing() as session:
-            return sold.expire(session, subject.id, now()) > 0
+            return act(session, subject.id, now()) > 0
 
-    report = runs.each(run_id, now, over, expire)
+    report = runs.each(run_id, now, subjects, look_after)
     runs.finish(run_id, report, now())
     return report

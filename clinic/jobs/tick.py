@@ -108,7 +108,9 @@ def due(session: Session, now: datetime) -> Due:
             and first_enrolled_at is not None
             and first_enrolled_at <= clock.day_start(day, practice.timezone)
         ),
-        housekeeping=today if status.get((housekeeping.JOB, today)) in (None, JobStatus.RUNNING) else None,
+        housekeeping=today
+        if there.hour >= housekeeping.HOUR_FIRST and status.get((housekeeping.JOB, today)) in (None, JobStatus.RUNNING)
+        else None,
     )
 
 

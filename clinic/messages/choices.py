@@ -1,4 +1,4 @@
-"""What each client wants to hear: confirmations, changes and cancellations unless they say no, reminders if they say yes."""
+"""What each client wants to hear: of appointments unless they say no; reminders, and warnings of packages, if they say yes."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,12 +18,13 @@ class Choices:
     change: bool = True
     cancellation: bool = True
     reminder: bool = False
+    package_expiring: bool = False
 
 
 def of(session: Session, client_id: int) -> Choices:
     """Return what the client wants to hear."""
     row = session.get(MessageChoice, client_id)
-    return Choices(row.confirmation, row.change, row.cancellation, row.reminder) if row else Choices()
+    return Choices(**{name: getattr(row, name) for name in vars(Choices())}) if row else Choices()
 
 
 def wants(session: Session, client_id: int, kind: MessageKind) -> bool:

@@ -1,4 +1,4 @@
-"""When messages go out: how long a change waits, and how long before an appointment its client is reminded."""
+"""When messages go out: how long a change waits, how long before an appointment or a package's end its client hears of it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +10,7 @@ from clinic.practice.permissions import Actor
 
 GRACE_MINUTES_MAX = 60
 REMINDER_HOURS_MAX = 168
+WARNING_DAYS_MAX = 90
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Timing:
 
     message_grace_minutes: int
     reminder_hours: int
+    package_warning_days: int
 
 
 def change(session: Session, who: Actor, timing: Timing, now: datetime) -> None:

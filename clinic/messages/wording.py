@@ -30,6 +30,7 @@ LETTERS = {
     MessageKind.PAY_LINK: "Pay link",
     MessageKind.FAILED_PAYMENT: "Failed payment",
     MessageKind.CARD_EXPIRING: "Card about to expire",
+    MessageKind.PACKAGE_EXPIRING: "Package about to expire",
 }
 # What staff are written; its words are not the practice's to change.
 STAFF = {MessageKind.TONIGHT: "Tonight", MessageKind.LAST_NIGHT: "Last night"}
@@ -66,6 +67,15 @@ LETTER_PLACEHOLDERS = {
     "practice": "the practice’s name",
     "phone": "the practice’s phone",
 }
+PACKAGE_PLACEHOLDERS = {
+    "client": "the client’s name",
+    "first_name": "their first name",
+    "package": "the package’s name",
+    "count": "how many of its sessions are left",
+    "date": "its last day",
+    "practice": "the practice’s name",
+    "phone": "the practice’s phone",
+}
 LETTER_SUBJECT_PLACEHOLDERS = ("practice", "date")
 # A subject is read on lock screens by whoever is near: nothing in it says who, where or what for.
 SUBJECT_PLACEHOLDERS = ("date", "time", "practice", "count")
@@ -91,6 +101,8 @@ class Wording:
     @property
     def placeholders(self) -> dict[str, str]:
         """Return what a message of this kind may name."""
+        if self.kind is MessageKind.PACKAGE_EXPIRING:
+            return PACKAGE_PLACEHOLDERS
         if self.kind not in KINDS:
             return LETTER_PLACEHOLDERS
         return PLACEHOLDERS if self.kind is self.kind.of_one else PLACEHOLDERS_OF_SEVERAL
@@ -130,6 +142,9 @@ USUAL = {
         Wording(MessageKind.CARD_EXPIRING, "Your card on file at {practice}",
                 "Hello {payer},\n\nyour card ending {card}, which we keep for your payments, is valid until {date} only. "
                 "Please give us another one before then." + _SIGNED),
+        Wording(MessageKind.PACKAGE_EXPIRING, "Your package at {practice} is good through {date}",
+                "Hello {first_name},\n\nof your package “{package}” there is still left to be booked: {count}. It can be used "
+                "for appointments through {date}. What is not used by then expires." + _SIGNED),
     )
 }  # fmt: skip
 

@@ -22,6 +22,7 @@ class MessageKind(StrEnum):
     CARD_EXPIRING = "card_expiring"
     TONIGHT = "tonight"
     LAST_NIGHT = "last_night"
+    PACKAGE_EXPIRING = "package_expiring"
     # The same of several appointments in one message: a series, or a change of many.
     CONFIRMATIONS = "confirmations"
     CHANGES = "changes"
@@ -127,7 +128,7 @@ class MessageTemplate(Base):
 
 
 class MessageChoice(Base):
-    """Hold what one client wants to hear; without a row everything but reminders, which a client opts in to."""
+    """Hold what one client wants to hear; without a row everything but reminders and warnings, which a client opts in to."""
 
     __tablename__ = "message_choices"
 
@@ -136,3 +137,4 @@ class MessageChoice(Base):
     change: Mapped[bool] = mapped_column(default=True)
     cancellation: Mapped[bool] = mapped_column(default=True)
     reminder: Mapped[bool] = mapped_column(default=False)
+    package_expiring: Mapped[bool] = mapped_column(default=False)

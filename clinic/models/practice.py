@@ -86,6 +86,8 @@ class Practice(Base):
     # Clients are told of a change so many minutes after it, so that a corrected mistake sends nothing.
     message_grace_minutes: Mapped[int] = mapped_column(default=3)
     reminder_hours: Mapped[int] = mapped_column(default=24)
+    # So many days before a package expires its clients are warned; 0: not at all.
+    package_warning_days: Mapped[int] = mapped_column(default=14)
     autopay_minimum_cents: Mapped[int] = mapped_column(default=50)
     # Set when a backup was restored: AutoPay stays off until a person confirms.
     restored_at: Mapped[datetime | None]

@@ -64,7 +64,7 @@ def test_just_after_midnight_the_day_is_invoiced_and_the_cards_are_charged(app, 
         found = runs_of(session)
         assert {key: run.status for key, run in found.items()} == {
             ("autopay", DAY): JobStatus.DONE, ("end-of-day", DAY): JobStatus.DONE,
-            ("autopay", date(2026, 11, 19)): JobStatus.DONE, ("housekeeping", date(2026, 11, 19)): JobStatus.DONE,
+            ("autopay", date(2026, 11, 19)): JobStatus.DONE,
         }  # fmt: skip
         assert session.get(Heartbeat, 1).ticked_at == NIGHT
 

@@ -133,7 +133,12 @@ def test_a_wording_with_an_unknown_word_is_refused_and_kept_in_the_form(as_):
 def test_the_grace_is_the_practice_s_and_every_form_says_it(as_, rows, item_id):
     olga = as_("olga")
     assert "The client is told after 3 minutes." in olga.get(f"/calendar/items/{item_id}/move").get_data(as_text=True)
-    assert olga.post("/settings/messages/", data={"message_grace_minutes": "0", "reminder_hours": "48"}).status_code == 303
+    assert (
+        olga.post(
+            "/settings/messages/", data={"message_grace_minutes": "0", "reminder_hours": "48", "package_warning_days": "7"}
+        ).status_code
+        == 303
+    )
     with rows() as session:
         assert (session.get_one(Practice, 1).message_grace_minutes, session.get_one(Practice, 1).reminder_hours) == (0, 48)
     assert "The client is told at once." in olga.get(f"/calendar/items/{item_id}/move").get_data(as_text=True)
