@@ -34,6 +34,7 @@ class Opened:
     offer: Offer
     form: BookingForm
     invoice: str | None  # on which invoice it stands
+    correct_url: str | None = None  # where an issued one is corrected
 
 
 @bp.route("/calendar/items/<int:item_id>/edit", methods=["GET", "POST"])
@@ -208,7 +209,9 @@ def _opened(item_id: int, *, refits: bool = False, is_fresh: bool = False) -> Op
     if not is_posted and kept.payer_id:
         form.bill_to.data = kept.payer_id
     number = None if line is None else f"invoice {line.invoice.number}" if line.invoice.number else "a draft invoice"
-    return Opened(shown, kept, found, form, number)
+    is_issued = line is not None and line.invoice.number is not None and actor().may(Permission.EDIT_INVOICES)
+    correct_url = url_for("credit_notes.correct", invoice_id=line.invoice_id) if line is not None and is_issued else None
+    return Opened(shown, kept, found, form, number, correct_url)
 
 
 def _still(sketch: Sketch, item: Item) -> Sketch:
@@ -248,6 +251,7 @@ def _edit_context(opened: Opened) -> dict[str, Any]:
         "offer": opened.offer,
         "version": opened.form.version.data or opened.shown.version,
         "kept_words": words,
+        "correct_url": opened.correct_url,
         "kept_cents": opened.kept.price.cents,
         "fields_url": url_for(".edit_fields", item_id=opened.shown.item_id, **first_hour),
     }

@@ -45,7 +45,7 @@ WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
         "Invoices",
         "invoices.index",
         Permission.SEE_INVOICES,
-        ("invoices", "invoice_lines", "payments", "receipts", "refunds", "takings", "night"),
+        ("invoices", "invoice_lines", "payments", "receipts", "refunds", "takings", "night", "bulk", "credit_notes"),
     ),
     ("Packages", "packages.index", Permission.SEE_PACKAGES, ("packages", "package_changes", "package_lines", "whole_pack")),
     ("Settings", "settings.index", Permission.SETTINGS, ("settings", "fees", "messages", "places", "practitioners", "staff")),

@@ -48,6 +48,9 @@ def test_part_of_an_invoice_is_credited_and_a_refusal_keeps_what_was_typed(as_, 
 def test_correct_leads_to_a_draft_that_says_what_it_replaces(as_, rows, write, cast):
     fay = as_("fay")
     here, attendee_id = issued(write, cast, fay)
+    with rows() as session:
+        item_id = session.get_one(Attendee, attendee_id).item_id
+    assert f"{here}/correct" in fay.get(f"/calendar/items/{item_id}/edit").text
     asked = fay.get(f"{here}/correct")
     draft = fay.post(f"{here}/correct", data={"once": key_of(asked)}).headers["Location"]
     page = fay.get(draft).text
