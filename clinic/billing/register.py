@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from clinic.billing import invoices, states
 from clinic.billing.states import State
@@ -167,7 +167,7 @@ def _conditions(session: Session, wish: Wish, owed: ColumnElement[Any], today: d
         Shown.DRAFT: [Invoice.issued_at.is_(None)],
         Shown.UNPAID: [owed > 0],
         Shown.OVERDUE: [owed > 0, Invoice.due_date < late_before],
-        Shown.PAID: [Invoice.issued_at.is_not(None), owed <= 0, Invoice.kind == InvoiceKind.INVOICE],
+        Shown.PAID: [Invoice.issued_at.is_not(None), owed <= 0, Invoice.kind == InvoiceKind.INVOICE, *_is_settled()],
         Shown.UNINVOICED: [],  # these two are about no invoices: `bulk.groups` and `with_credit`
         Shown.UNALLOCATED: [],
     }
@@ -179,6 +179,17 @@ def _conditions(session: Session, wish: Wish, owed: ColumnElement[Any], today: d
     if wish.until_date is not None:
         conditions.append(Invoice.issue_date <= wish.until_date)
     return conditions
+
+
+def _is_settled() -> list[ColumnElement[bool]]:
+    """Say that an invoice that owes nothing was paid: no remainder is written off, and it is not credited whole."""
+    gone = select(func.coalesce(func.sum(Posting.amount_cents), 0)).where(
+        Posting.invoice_id == Invoice.id, Posting.account == Account.WRITTEN_OFF
+    )
+    note = aliased(Invoice)
+    credited = select(func.coalesce(func.sum(note.total_cents), 0)).where(note.credited_invoice_id == Invoice.id)
+    is_kept = credited.correlate(Invoice).scalar_subquery() < Invoice.total_cents
+    return [gone.correlate(Invoice).scalar_subquery() == 0, or_(Invoice.total_cents == 0, is_kept)]
 
 
 def _matches(text: str) -> ColumnElement[bool]:

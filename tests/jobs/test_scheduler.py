@@ -147,3 +147,14 @@ def test_every_failpoint_is_listed_with_what_has_happened_by_then(app):
     said = run(app, "failpoints").output
     assert "charge-answered" in said
     assert "the card is charged, nothing of it written down" in said
+
+
+def test_a_month_is_invoiced_by_hand_only_when_it_has_ended_and_named_by_its_last_day(app, cast):
+    at = ("--at", "2026-11-19T12:00:00Z")
+    for day, words in (("2026-11-18", "not the last day of a month"), ("2026-11-30", "has not ended")):
+        said = run(app, "run-job", "end-of-month", "--date", day, *at)
+        assert said.exit_code == 1
+        assert words in said.output
+    for _ in range(2):
+        said = run(app, "run-job", "end-of-month", "--date", "2026-10-31", *at)
+        assert (said.exit_code, said.output) == (0, "end-of-month of 2026-10-31: 0 done, 0 failed.\n")

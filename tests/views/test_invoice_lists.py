@@ -4,7 +4,7 @@ import re
 
 from sqlalchemy import func, select
 
-from clinic.billing import bulk, invoices, payments, register
+from clinic.billing import bulk, credit_notes, invoices, payments, register
 from clinic.billing.register import Shown, Wish
 from clinic.models.billing import Invoice
 from clinic.models.calendar import ItemKind
@@ -39,6 +39,13 @@ def test_invoices_are_found_by_state_client_and_day(session, cast):
     assert numbers(session, cast.fay, client_id=cast.otto_id) == {"INV-0002"}
     assert numbers(session, cast.fay, from_date=today, until_date=today) == {"INV-0001", "INV-0002"}
     assert numbers(session, cast.fay, until_date=today.replace(day=1)) == set()
+    gone, back = (invoices.draft(session, cast.fay, payer_id=cast.cleo_payer_id, client_id=cast.cleo_id, now=NOW) for _ in "12")
+    for each in (gone, back):
+        invoices.add_line(session, each, invoices.NewLine("Letter", 2_000))
+        invoices.issue(session, cast.fay, each, NOW)
+    credit_notes.write_off(session, cast.bill, gone, NOW, reason="Moved away")
+    credit_notes.credit(session, cast.fay, back, NOW)
+    assert numbers(session, cast.fay, shown=Shown.PAID) == {"INV-0002"}
     [credit] = register.with_credit(session, cast.fay, "", number=1).rows
     assert (credit.payer_id, credit.client_id, credit.unallocated_cents) == (cast.otto_payer_id, cast.otto_id, 5_000)
     assert register.with_credit(session, cast.fay, "nobody", number=1).rows == []
