@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from clinic.billing import invoices, packages, payments
+from clinic.billing import credit_notes, invoices, packages, payments
 from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.calendar import booking, statuses
 from clinic.calendar.terms import Wanted
@@ -18,7 +18,7 @@ from tests.cast import NOW
 
 @pytest.fixture
 def busy_day(session, cast):
-    """Book, sell, link, issue and take a payment, all by the rules."""
+    """Book, sell, link, issue, take a payment and credit part of an invoice, all by the rules."""
     template = packages.save(session, cast.olga, Template("Five sessions", (FeeRow(cast.therapy_fee_id, 5),)), NOW)
     sale = Sale(template.id, (cast.otto_id,), cast.otto_payer_id, cast.pat_id, cast.harbour_id)
     packages.sell(session, cast.fay, sale, NOW)
@@ -29,6 +29,7 @@ def busy_day(session, cast):
         item = booking.book(session, cast.fay, wanted, NOW)
     (invoice,) = invoices.bill_item(session, cast.fay, item.id, NOW)
     payments.record(session, cast.fay, payer_id=cast.cleo_payer_id, method=Method.CASH, amount_cents=20_000, now=NOW)
+    credit_notes.credit(session, cast.fay, invoice, NOW, amounts={invoice.lines[0].id: 4_000})
     session.flush()
     return invoice
 
@@ -51,6 +52,19 @@ def test_nothing_is_off_after_a_day_by_the_rules(session, busy_day):
         ),
         ("UPDATE payments SET amount_cents = amount_cents + 1", "was posted at"),
         ("UPDATE invoices SET serial = 7 WHERE serial = 2", "missing before"),
+        (
+            "UPDATE invoices SET total_cents = 3999, net_cents = 3999 WHERE credited_invoice_id IS NOT NULL",
+            "Credit note CN-0001 was posted at 4000",
+        ),
+        ("UPDATE invoices SET credited_invoice_id = 1 WHERE credited_invoice_id IS NOT NULL", "was posted as credited"),
+        (
+            "UPDATE invoice_lines SET net_cents = 15001, total_cents = 15001 WHERE credits_line_id IS NOT NULL",
+            "was credited more than it amounts to",
+        ),
+        (
+            "UPDATE invoice_lines SET net_cents = 15000, total_cents = 15000 WHERE credits_line_id IS NOT NULL",
+            "still holds its session",
+        ),
         ("UPDATE number_series SET next_number = 1", "was used already"),
         (
             "UPDATE items SET starts_at = (SELECT min(starts_at) FROM items), ends_at = (SELECT min(ends_at) FROM items)",
