@@ -1,7 +1,7 @@
 """Credit notes: an issued invoice reversed whole or in part, corrected in one step; and a remainder written off."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -39,6 +39,7 @@ class Creditable:
     left_tax_cents: int
     is_session: bool
     is_whole: bool  # nothing of it was credited
+    is_held: bool = False  # a package's session that is booked, used or spent: it is not credited whole
 
     @property
     def left_total_cents(self) -> int:
@@ -54,10 +55,11 @@ def creditable(session: Session, invoice: Invoice) -> list[Creditable]:
         .group_by(InvoiceLine.credits_line_id)
     )
     credited = {line_id: (int(net), int(tax)) for line_id, net, tax in found}
-    inclusive = settings.practice(session).tax_inclusive
-    return [
+    inclusive, held = settings.practice(session).tax_inclusive, _held_ids(session, invoice)
+    left = [
         _left(line, *credited.get(line.id, (0, 0)), inclusive=inclusive) for line in invoice.lines if line.released_at is None
     ]
+    return [replace(each, is_held=each.line_id in held) for each in left]
 
 
 def credit(
@@ -212,8 +214,8 @@ def _give_back(session: Session, who: Actor, invoice: Invoice, let_go: list[Invo
     """Let the lines go of their sessions; a package's line must be unlinked first, and its session is then gone."""
     if invoice.source is InvoiceSource.PACKAGE:
         sale_id = session.scalars(select(PackageSale.id).where(PackageSale.invoice_id == invoice.id)).one()
-        if any(line.share_id is not None for line in let_go):
-            raise RefusalError("A session of this package is booked or used. Unlink it, or credit the other lines only.")
+        if _held_ids(session, invoice) & {line.id for line in let_go}:
+            raise RefusalError("A session of this package is booked, used or spent: its line cannot be credited whole.")
         for line in let_go:
             sessions.credited(session, who, line, now, sale_id=sale_id)
     for line in let_go:
@@ -250,6 +252,13 @@ def _post(session: Session, who: Actor, invoice: Invoice, note: Invoice, now: da
             Leg(Account.RECEIVABLE, invoice.payer_id, -note.total_cents, invoice_id=invoice.id),
         ]
         ledger.post(session, who, MoneyEvent.CREDITED, legs, now)
+
+
+def _held_ids(session: Session, invoice: Invoice) -> set[int]:
+    if invoice.source is not InvoiceSource.PACKAGE:
+        return set()
+    free = set(session.scalars(select(InvoiceLine.id).where(InvoiceLine.invoice_id == invoice.id, sessions.is_open())))
+    return {line.id for line in invoice.lines if line.minutes is not None and line.id not in free}
 
 
 def _written_off(session: Session, invoice: Invoice, now: datetime) -> int:

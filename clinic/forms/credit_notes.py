@@ -29,9 +29,11 @@ class CreditForm(OnceForm):
 
     @staticmethod
     def of(posted: Any, left: Sequence[Creditable]) -> "CreditForm":
-        """Return the form with a field for every line that can be credited, all of it filled in."""
+        """Return the form with a field for every line that can be credited; what is not booked or used is filled in."""
         fields = {
-            f"line_{each.line_id}": MoneyField(f"Credit of {each.description}", required=False, default=each.left_cents)
+            f"line_{each.line_id}": MoneyField(
+                f"Credit of {each.description}", required=False, default=None if each.is_held else each.left_cents
+            )
             for each in left
         }
         form: CreditForm = type("CreditFormOfLines", (CreditForm,), fields)(posted)

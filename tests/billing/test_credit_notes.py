@@ -3,12 +3,12 @@
 import pytest
 from sqlalchemy import select
 
-from clinic.billing import credit_notes, daily, invoices, ledger, leftovers, packages, payments, sheet, states
+from clinic.billing import credit_notes, daily, invoices, ledger, leftovers, packages, payments, sessions, sheet, states
 from clinic.billing.credit_notes import Freed
 from clinic.billing.invoices import NewLine
 from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.kernel.errors import ClashError, RefusalError
-from clinic.models.billing import InvoiceKind, SessionEvent, Share
+from clinic.models.billing import InvoiceKind, PackageSale, SessionEvent, Share
 from clinic.models.calendar import Attendee
 from clinic.models.money import Method
 from clinic.office import verify
@@ -169,11 +169,14 @@ def test_what_is_unused_of_a_package_is_credited_and_no_longer_there_to_book(ses
     )
     with pytest.raises(RefusalError, match="not corrected"):
         credit_notes.correct(session, cast.fay, sold, NOW)
-    one = sold.lines[0]
+    one, spent = sold.lines[0], sold.lines[1]
+    sale_id = session.scalars(select(PackageSale.id)).one()
     credit_notes.credit(session, cast.fay, sold, NOW, amounts={one.id: one.net_cents})
-    [sale_id] = [
-        entry.sale_id for entry in session.scalars(select(packages.SessionEntry)) if entry.event is SessionEvent.ADJUSTED
-    ]
+    sessions.move(session, cast.fay, spent, SessionEvent.FORFEITED, NOW, sale_id=sale_id, attendee_id=None)
+    assert [each.is_held for each in credit_notes.creditable(session, sold)] == [True, False, False]
+    with pytest.raises(RefusalError, match="booked, used or spent"):
+        credit_notes.credit(session, cast.fay, sold, NOW)
+    credit_notes.credit(session, cast.fay, sold, NOW, amounts={spent.id: 1_000})
     counts = packages.counts(session, [sale_id], NOW)[sale_id]
-    assert (counts.purchased, counts.remaining) == (2, 2)
+    assert (counts.purchased, counts.forfeited, counts.remaining) == (2, 1, 1)
     assert is_sound(session)
