@@ -14,6 +14,7 @@ from clinic.billing.lines import NewLine
 from clinic.kernel import money
 from clinic.kernel.errors import ClashError, RefusalError
 from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, InvoiceSource, PackageSale, Share
+from clinic.models.calendar import Attendee
 from clinic.models.money import Account, MoneyEvent
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
@@ -237,8 +238,15 @@ def _settle_sessions(session: Session, who: Actor, let_go: list[InvoiceLine], fr
         for attendee_id in sorted({share.attendee_id for share in shares}):
             # Another payer's share of it still stands on an invoice: the place itself cannot be marked.
             if not billed & {each.id for each in work.shares_of(session, [attendee_id])}:
-                work.set_do_not_invoice(session, who, attendee_id, True, now)
+                _mark(session, who, attendee_id, now)
     session.flush()
+
+
+def _mark(session: Session, who: Actor, attendee_id: int, now: datetime) -> None:
+    # Whoever may credit the invoice decides for its sessions, whosever they are.
+    attendee = session.get_one(Attendee, attendee_id)
+    attendee.do_not_invoice, attendee.billing_changed_at = True, now
+    audit.record(session, who, "set do not invoice", "attendee", attendee_id, now, value=True)
 
 
 def _post(session: Session, who: Actor, invoice: Invoice, note: Invoice, now: datetime) -> None:

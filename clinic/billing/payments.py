@@ -114,6 +114,7 @@ def apply_credit(session: Session, who: Actor, *, payer_id: int, now: datetime, 
         return 0
     if invoice is not None and invoice.issued_at is None:
         invoices.issue(session, who, invoice, now)
+        credit = ledger.unallocated_by_payment(session, payer_id)  # issuing may have put some on it (Correct)
     put = _allocate(session, who, payer_id, credit, _owing(session, payer_id, invoice_id), now)
     if put:
         audit.record(session, who, "applied credit", "contact", payer_id, now, amount_cents=put, invoice_id=invoice_id)

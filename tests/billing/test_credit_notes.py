@@ -141,6 +141,17 @@ def test_what_moved_elsewhere_meanwhile_does_not_move_again(session, cast):
     assert is_sound(session)
 
 
+def test_credit_put_on_a_correcting_draft_is_put_once(session, cast):
+    invoice = issued(session, cast, NewLine("Letter", 10_000))
+    pay(session, cast, invoice, 10_000)
+    draft = credit_notes.correct(session, cast.fay, invoice, NOW)
+    invoices.edit_line(session, draft, draft.lines[0].id, NewLine("Letter", 15_000))
+    payments.apply_credit(session, cast.fay, payer_id=cast.cleo_payer_id, now=NOW, invoice_id=draft.id)
+    assert (state(session, draft).paid_cents, state(session, draft).owed_cents) == (10_000, 5_000)
+    assert ledger.unallocated_cents(session, cast.cleo_payer_id) == 0
+    assert is_sound(session)
+
+
 def test_a_written_off_remainder_never_reads_paid_and_can_be_taken_back(session, cast):
     invoice = issued(session, cast, NewLine("Letter", 10_000))
     pay(session, cast, invoice, 4_000)
