@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
-from clinic.billing import autopay, cards, ledger
+from clinic.billing import autopay, cards, invoices, ledger
 from clinic.billing.cards import KeptCard
 from clinic.billing.ledger import PayerSums
 from clinic.models.billing import Invoice
 from clinic.models.money import AutoPayEnrolment
 from clinic.models.people import Client, Contact
+from clinic.practice.permissions import Actor
 
 OPEN_MAX = 50
 
@@ -51,6 +53,7 @@ class OpenInvoice:
     number: str
     client: str
     owed_cents: int
+    is_theirs: bool = True
 
 
 def of(session: Session, payers: Mapping[int, str], sums: Mapping[int, PayerSums], now: datetime) -> list[Arrangement]:
@@ -70,17 +73,29 @@ def of_payer(session: Session, payer: Contact, now: datetime) -> Arrangement:
     return of(session, {payer.id: payer.name}, ledger.payer_sums(session, [payer.id]), now)[0]
 
 
-def open_invoices(session: Session, payer_id: int) -> list[OpenInvoice]:
-    """List what the payer owes, oldest first, for every client they pay for: what AutoPay will charge."""
+def open_invoices(session: Session, who: Actor, payer_id: int) -> list[OpenInvoice]:
+    """List what the payer owes, oldest first, for every client they pay for: what AutoPay will charge.
+
+    Who may not see a client reads "another client" in their place.
+    """
     owed = dict(ledger.owed_oldest_first(session, payer_id)[:OPEN_MAX])
+    mine = invoices.theirs(who)
     found = session.execute(
-        select(Invoice.id, Invoice.number, Client).outerjoin(Client, Client.id == Invoice.client_id).where(Invoice.id.in_(owed))
+        select(Invoice.id, Invoice.number, Client, (true() if mine is None else mine).label("is_theirs"))
+        .outerjoin(Client, Client.id == Invoice.client_id)
+        .where(Invoice.id.in_(owed))
     ).all()
     rows = {row.id: row for row in found}
     return [
-        OpenInvoice(each, rows[each].number or "", rows[each].Client.name if rows[each].Client else "several clients", cents)
+        OpenInvoice(each, rows[each].number or "", _client(rows[each]), cents, is_theirs=bool(rows[each].is_theirs))
         for each, cents in owed.items()
     ]
+
+
+def _client(row: Any) -> str:
+    if not row.is_theirs:
+        return "another client"
+    return row.Client.name if row.Client else "several clients"
 
 
 def _of(payer_id: int, name: str, kept: list[KeptCard], sums: PayerSums, row: AutoPayEnrolment | None) -> Arrangement:

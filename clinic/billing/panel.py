@@ -5,12 +5,14 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from clinic.billing import cards, charges, ledger, payments
+from clinic.billing import arrangements, cards, charges, ledger, payments
+from clinic.billing.arrangements import OpenInvoice
 from clinic.billing.cards import KeptCard
 from clinic.kernel import money
 from clinic.models.money import Method
 from clinic.models.people import Contact
 from clinic.practice import settings
+from clinic.practice.permissions import Actor
 
 NO_KEY = "Off: whoever looks after this server sets STRIPE_SECRET_KEY."
 NO_CARD = "No card is kept yet. Add one on the client's Billing page."
@@ -42,6 +44,7 @@ class Panel:
     ways: tuple[Way, ...]
     last_method: Method | None
     today: date
+    open: tuple[OpenInvoice, ...] = ()  # to choose from, when it is for more than one invoice
     waiting_cents: int = 0  # a charge the card processor has not answered yet
 
     @property
@@ -85,12 +88,13 @@ def of(session: Session, payer: tuple[int, str], owed_cents: int, now: datetime,
     )
 
 
-def for_payer(session: Session, payer_id: int, now: datetime) -> Panel:
+def for_payer(session: Session, who: Actor, payer_id: int, now: datetime) -> Panel:
     """Return the panel for all that this payer owes; without the card, which is charged for an invoice or at night."""
     payer = (payer_id, session.get_one(Contact, payer_id).name)
     owed = ledger.payer_owed_cents(session, payer_id)
     shown = of(session, payer, owed, now, takes_cards=False)
-    return replace(shown, ways=tuple(way for way in shown.ways if not way.is_off))
+    listed = tuple(each for each in arrangements.open_invoices(session, who, payer_id) if each.is_theirs)
+    return replace(shown, open=listed if len(listed) > 1 else (), ways=tuple(way for way in shown.ways if not way.is_off))
 
 
 def _way(method: Method, name: str, card: KeptCard | None, *, takes_cards: bool) -> Way:

@@ -64,11 +64,12 @@ def record(
     now: datetime,
     received_date: date | None = None,
     invoice_id: int | None = None,
+    invoice_ids: Sequence[int] = (),
     reference: str = "",
     stripe_payment_intent: str | None = None,
     confirms_more: bool = True,
 ) -> Payment:
-    """Post a payment and put it on the invoice named, or on the payer's invoices oldest first; the rest is unallocated.
+    """Post a payment and put it on the invoice named, on those chosen, or on all oldest first; the rest is unallocated.
 
     A draft is issued first. Must run inside `writing()`.
 
@@ -81,7 +82,7 @@ def record(
     invoice = _invoice_of(session, who, invoice_id, payer_id)
     if invoice is not None and invoice.issued_at is None:
         invoices.issue(session, who, invoice, now)
-    owing = _owing(session, payer_id, invoice_id)
+    owing = _chosen(session, payer_id, invoice_ids) if invoice_ids else _owing(session, payer_id, invoice_id)
     if not confirms_more and amount_cents > sum(cents for _, cents in owing):
         raise _more_than_owed(session, sum(cents for _, cents in owing))
     payment = Payment(
@@ -224,6 +225,13 @@ def _owing(session: Session, payer_id: int, invoice_id: int | None) -> list[tupl
     if invoice_id is None:
         return ledger.owed_oldest_first(session, payer_id)
     return [(invoice_id, ledger.owed_cents(session, [invoice_id])[invoice_id])]
+
+
+def _chosen(session: Session, payer_id: int, invoice_ids: Sequence[int]) -> list[tuple[int, int]]:
+    owing = [(each, cents) for each, cents in ledger.owed_oldest_first(session, payer_id) if each in invoice_ids]
+    if len(owing) != len(set(invoice_ids)):
+        raise RefusalError("One of these invoices owes nothing any more. Look again and choose.", field="invoices")
+    return owing
 
 
 def _more_than_owed(session: Session, owed: int) -> RefusalError:

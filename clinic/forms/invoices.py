@@ -115,6 +115,14 @@ class PaymentForm(OnceForm):
     received = DayField("Date", required=False)
     reference = line("Reference", most=60)
     confirms_more = BooleanField("Take more than is owed")
+    invoices = SelectMultipleField(
+        "Put it on",
+        coerce=_id,
+        choices=[],
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+        validate_choice=False,
+    )
 
     def __init__(self, *args: Any, methods: Sequence[tuple[Method, str]] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -128,6 +136,7 @@ class PaymentForm(OnceForm):
             "received_date": self.received.data,
             "reference": self.reference.data or "",
             "confirms_more": self.confirms_more.data,
+            "invoice_ids": tuple(self.invoices.data or ()),
         }
 
 

@@ -35,7 +35,7 @@ def enrol(client_id: int, payer_id: int) -> Answer:
     with reading() as session:
         payer = cards.payer_for(session, actor(), client_id, payer_id)
         shown = arrangements.of_payer(session, payer, now())
-        owed = arrangements.open_invoices(session, payer_id)
+        owed = arrangements.open_invoices(session, actor(), payer_id)
         text, covers = enrolments.consent_text(session), cards.clients_of(session, payer_id)
         head = clients.profile(session, actor(), client_id).head
     return page("billing/autopay.html", form=form, then=there, payer=shown, owed=owed, text=text, covers=covers,

@@ -69,7 +69,7 @@ def add_payment(client_id: int, payer_id: int) -> Answer:
     """Record money from a payer: it goes on their invoices oldest first, the rest becomes credit."""
     with reading() as session:
         head = clients.profile(session, actor(), client_id).head
-        shown = panel.for_payer(session, cards.payer_for(session, actor(), client_id, payer_id).id, now())
+        shown = panel.for_payer(session, actor(), cards.payer_for(session, actor(), client_id, payer_id).id, now())
     form = PaymentForm(request.form or None, methods=shown.methods, data=shown.prefilled)
     if request.method == "POST" and form.validate():
         try:

@@ -83,7 +83,8 @@ def send_link(invoice_id: int) -> Answer:
 def _recorded(invoice_id: int, payer_id: int, form: PaymentForm) -> str:
     with writing() as session:
         once.claim(session, actor(), form.once.data, now()).location = _page(invoice_id)
-        payments.record(session, actor(), payer_id=payer_id, invoice_id=invoice_id, now=now(), **form.payment())
+        paid = form.payment() | {"invoice_ids": ()}  # this page is about one invoice
+        payments.record(session, actor(), payer_id=payer_id, invoice_id=invoice_id, now=now(), **paid)
     return f"{g.house.money(form.amount.data)} is recorded."
 
 
@@ -106,7 +107,8 @@ def _charged(invoice_id: int, form: PaymentForm) -> str:
 
 def _declined(form: PaymentForm, outcome: Outcome) -> RefusalError:
     form.once.data = once.new_key()  # this try is written down; the next one is another
-    return RefusalError(f"The card was not charged. {outcome.message}".strip(), field="method")
+    instead = " E-mail a pay link instead." if outcome.verdict is Verdict.NEEDS_CLIENT else ""
+    return RefusalError(f"The card was not charged. {outcome.message}{instead}".strip(), field="method")
 
 
 def _form_for(invoice_id: int) -> tuple[PaymentForm, int]:

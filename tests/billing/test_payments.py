@@ -93,3 +93,18 @@ def test_the_panel_remembers_how_a_payer_paid_last(session, cast):
     _pay(session, cast, 100, method=Method.CHECK)
     _pay(session, cast, 100, method=Method.CASH, payer_id=cast.otto_payer_id)
     assert payments.credit_and_last_method(session, cast.cleo_payer_id) == (100, Method.CHECK)
+
+
+def test_a_payment_goes_on_the_invoices_chosen_oldest_first_and_the_rest_is_credit(session, cast):
+    first, second, third = (_owing(session, cast, 10_000, days_ago=at) for at in (3, 2, 1))
+    ids = [each.id for each in (first, second, third)]
+    wanted = {"payer_id": cast.cleo_payer_id, "method": Method.CASH, "now": NOW}
+    payments.record(session, cast.fay, **wanted, amount_cents=12_000, invoice_ids=(ids[2], ids[1]))
+    assert ledger.owed_cents(session, ids) == {ids[0]: 10_000, ids[1]: 0, ids[2]: 8_000}
+    with pytest.raises(RefusalError, match="owes nothing any more"):
+        payments.record(session, cast.fay, **wanted, amount_cents=1, invoice_ids=(ids[1],))
+    with pytest.raises(RefusalError, match=r"\$80\.00 is owed"):
+        payments.record(session, cast.fay, **wanted, amount_cents=9_000, invoice_ids=(ids[2],), confirms_more=False)
+    payments.record(session, cast.fay, **wanted, amount_cents=9_000, invoice_ids=(ids[2],))
+    assert ledger.owed_cents(session, ids) == {ids[0]: 10_000, ids[1]: 0, ids[2]: 0}
+    assert ledger.unallocated_cents(session, cast.cleo_payer_id) == 1_000
