@@ -88,7 +88,7 @@ class Takings:
     @property
     def methods(self) -> list[Method]:
         """List the ways that anything was paid by, in the usual order."""
-        return [method for method in self.names if any(day.cents.get(method) for day in self.days)]
+        return [method for method in self.names if any(method in day.cents for day in self.days)]
 
     @property
     def by_method(self) -> dict[Method, int]:

@@ -34,6 +34,8 @@ def index() -> Answer:
         except RefusalError as error:
             form.refuse(error)
             found = takings.of(session, _today())
+        else:
+            form.first.data, form.last.data = found.span.first, found.span.last  # what is shown stands in the fields
     asked = request.query_string.decode("ascii", "ignore")
     return page("payments/takings.html", form=form, found=found, tabs=tabs(), asked=asked)
 
