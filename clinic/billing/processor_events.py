@@ -20,8 +20,9 @@ DISPUTED = frozenset(
     {"charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed", "charge.dispute.funds_withdrawn",
      "charge.dispute.funds_reinstated"}
 )  # fmt: skip
-LOOKED = failpoints.declare("webhook-looked", "what an event is about is read again, nothing of it written down")
-TAKEN = failpoints.declare("webhook-taken", "an event's effect is written, its transaction still open")
+READ = failpoints.declare("event-read", "an event was read again at the processor, nothing of it written down")
+TAKEN = failpoints.declare("event-taken", "an event took effect, its transaction open")
+KEPT = failpoints.declare("event-kept", "an event's effect is kept, the processor not told yet")
 
 Found = Setup | Visit | Seen | list[RefundSeen] | DisputeSeen | None
 
@@ -34,22 +35,23 @@ def look(gateway: Gateway, event: Event) -> Found:
     Raises:
         GatewayError: the processor does not answer.
     """
+    found: Found = None
     if event.type in PAGE_LEFT:
-        return gateway.visit(event.object_id)
-    if event.type in CHARGE_ENDED:
-        return gateway.intent(event.object_id)
-    if event.type == REFUNDED:
-        return gateway.refunds_of_charge(event.object_id)
-    if event.type in REFUND_CHANGED:
-        return [gateway.refund_seen(event.object_id)]
-    if event.type in DISPUTED:
-        return gateway.dispute(event.object_id)
-    return None
+        found = gateway.visit(event.object_id)
+    elif event.type in CHARGE_ENDED:
+        found = gateway.intent(event.object_id)
+    elif event.type == REFUNDED:
+        found = gateway.refunds_of_charge(event.object_id)
+    elif event.type in REFUND_CHANGED:
+        found = [gateway.refund_seen(event.object_id)]
+    elif event.type in DISPUTED:
+        found = gateway.dispute(event.object_id)
+    failpoints.reach(READ)
+    return found
 
 
 def take_effect(session: Session, event: Event, found: Found, now: datetime) -> bool:
     """Write an event down together with what it changes; False: it took effect before. Must run inside `writing()`."""
-    failpoints.reach(LOOKED)
     if session.get(WebhookEvent, event.id) is not None:
         return False
     session.add(WebhookEvent(event=event.id, type=event.type, received_at=now))

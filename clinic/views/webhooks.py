@@ -5,6 +5,7 @@ from flask import Blueprint, Response, request
 from clinic.billing import processor_events
 from clinic.billing.stripe_gateway import ForgedEventError, GatewayError, gateway_from
 from clinic.extensions import csrf
+from clinic.kernel import failpoints
 from clinic.kernel.database import writing
 from clinic.views.access import now, public
 from clinic.views.answer import Answer
@@ -31,6 +32,7 @@ def stripe() -> Answer:
         return _said(503, "Tell it again later.")
     with writing() as session:
         is_new = processor_events.take_effect(session, event, found, now())
+    failpoints.reach(processor_events.KEPT)
     return _said(200, "Done." if is_new else "Done before.")
 
 
