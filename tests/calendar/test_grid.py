@@ -57,6 +57,11 @@ def test_free_beside_busy_takes_the_last_third():
     assert (busy.lane, free.lane) == ("c1 w8", "c9 w4")
 
 
+def test_a_lane_is_used_again_as_soon_as_it_is_free():
+    drawn = grid.in_lanes([_block(1, 540, 600), _block(2, 540, 660), _block(3, 600, 660)])
+    assert {block.item_id: block.lane for block in drawn} == {2: "c1 w6", 1: "c7 w6", 3: "c7 w6"}
+
+
 def test_alone_an_item_takes_the_whole_width():
     assert [block.lane for block in grid.in_lanes([_block(1, 540, 590), _block(2, 590, 640)])] == ["", ""]
 
@@ -78,18 +83,17 @@ def test_the_window_holds_every_item_and_all_working_hours(day, hours):
 def test_free_time_and_busy_time_never_meet_and_together_fill_the_hours(day):
     busy = [(block.starts_minute, block.ends_minute) for block in day if block.is_blocking]
     gaps = grid.free_between([(540, 1020)], busy)
-    for minute in range(540, 1020):
-        taken = any(start <= minute < end for start, end in busy)
-        free = any(gap.starts_minute <= minute < gap.ends_minute for gap in gaps)
-        assert not (taken and free)
-        if not taken and not free:  # only stretches under a quarter of an hour are left out
-            near = range(max(minute - 15, 540), min(minute + 16, 1020))
-            run = [at for at in near if not any(start <= at < end for start, end in busy)]
-            assert len(run) < 30
+    runs, since = [], 540
+    for minute in range(540, 1021):  # minute by minute, as nobody would write it
+        if minute == 1020 or any(start <= minute < end for start, end in busy):
+            runs.append((since, minute))
+            since = minute + 1
+    assert [(gap.starts_minute, gap.ends_minute) for gap in gaps] == [(start, end) for start, end in runs if end - start >= 15]
 
 
 def test_a_gap_says_how_long_it_is():
     assert [gap.words for gap in grid.free_between([(540, 1020)], [(600, 710)])] == ["1 h", "5 h 10 min"]
+    assert [gap.words for gap in grid.free_between([(540, 1020)], [(555, 1005)])] == ["15 min", "15 min"]
 
 
 @pytest.mark.parametrize(

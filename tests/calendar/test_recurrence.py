@@ -15,6 +15,8 @@ from clinic.models.calendar import SeriesUnit
 
 FREQUENCY = {SeriesUnit.DAY: rrule.DAILY, SeriesUnit.WEEK: rrule.WEEKLY, SeriesUnit.MONTH: rrule.MONTHLY}
 FIRSTS = st.dates(date(2020, 1, 1), date(2060, 12, 31))
+# The days that some months lack.
+LATE_FIRSTS = st.builds(date, st.integers(2020, 2060), st.sampled_from((1, 3, 5, 7, 8, 10, 12)), st.integers(28, 31))
 ZONES = ("America/New_York", "America/Santiago", "Australia/Lord_Howe", "Europe/London")
 
 
@@ -48,7 +50,7 @@ def test_until_a_date_agrees_with_a_second_implementation(first, unit, every, sp
         assert refused.value.field == "repeat_until"
 
 
-@given(FIRSTS, st.integers(1, 6), st.integers(2, 60))
+@given(LATE_FIRSTS, st.integers(1, 6), st.integers(2, 60))
 def test_every_month_of_the_rule_is_either_a_day_or_said_to_be_passed_over(first, every, times):
     try:
         found = recurrence.days(Rule(SeriesUnit.MONTH, every, times=times), first)
