@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from clinic.billing import invoices, ledger, lines, releasing, sessions, states, work
 from clinic.billing.ledger import Leg
@@ -61,6 +61,18 @@ def creditable(session: Session, invoice: Invoice) -> list[Creditable]:
         _left(line, *credited.get(line.id, (0, 0)), inclusive=inclusive) for line in invoice.lines if line.released_at is None
     ]
     return [replace(each, is_held=each.line_id in held) for each in left]
+
+
+def down_to_policy(session: Session, invoice: Invoice, left: list[Creditable], attendee_id: int) -> dict[int, int]:
+    """Say how much to credit of each line of a place, so that what stays is what its status bills (rulebook 1.6)."""
+    chosen = select(Share).where(Share.attendee_id == attendee_id)
+    shares = session.scalars(chosen.options(joinedload(Share.attendee).joinedload(Attendee.client))).all()
+    billed = work.shares_cents(session, shares, settings.practice(session)) if shares else {}
+    bills = {
+        share.id: billed[share.id] - money.share_of(billed[share.id], share.attendee.client.discount_bp) for share in shares
+    }
+    lines_of_it = {line.id: bills[line.share_id] for line in invoice.lines if line.share_id in bills}
+    return {each.line_id: max(0, each.left_cents - lines_of_it.get(each.line_id, each.left_cents)) for each in left}
 
 
 def credit(

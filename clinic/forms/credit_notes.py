@@ -1,6 +1,6 @@
 """What is asked when an invoice is credited, corrected or written off."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wtforms import RadioField
@@ -28,11 +28,16 @@ class CreditForm(OnceForm):
     reason = line("Reason", most=200)
 
     @staticmethod
-    def of(posted: Any, left: Sequence[Creditable]) -> "CreditForm":
-        """Return the form with a field for every line that can be credited; what is not booked or used is filled in."""
+    def of(posted: Any, left: Sequence[Creditable], wanted: Mapping[int, int] | None = None) -> "CreditForm":
+        """Return the form with a field for every line that can be credited.
+
+        Filled in is what is wanted of each line, or else all that is not of a booked or used package session.
+        """
+        if wanted is None:
+            wanted = {each.line_id: each.left_cents for each in left if not each.is_held}
         fields = {
             f"line_{each.line_id}": MoneyField(
-                f"Credit of {each.description}", required=False, default=None if each.is_held else each.left_cents
+                f"Credit of {each.description}", required=False, default=wanted.get(each.line_id)
             )
             for each in left
         }

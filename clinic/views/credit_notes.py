@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from clinic.billing import credit_notes, invoices, sheet
 from clinic.billing.sheet import Sheet
 from clinic.forms.base import HouseForm
+from clinic.forms.calendar import id_or_none
 from clinic.forms.credit_notes import CreditForm, WriteOffForm
 from clinic.forms.invoices import ConfirmForm
 from clinic.kernel.database import reading, writing
@@ -22,11 +23,13 @@ bp = Blueprint("credit_notes", __name__)
 @bp.route("/invoices/<int:invoice_id>/credit", methods=["GET", "POST"])
 @requires(Permission.EDIT_INVOICES)
 def credit(invoice_id: int) -> Answer:
-    """Ask what of an invoice is credited, or issue the credit note and go to it."""
+    """Ask what of an invoice is credited, of an attendee down to the policy, or issue the credit note and go to it."""
     with reading() as session:
         invoice, paper = _loaded(session, invoice_id)
         left = credit_notes.creditable(session, invoice)
-    form = CreditForm.of(request.form if request.method == "POST" else None, left)
+        whose = id_or_none(request.args.get("attendee"))
+        wanted = credit_notes.down_to_policy(session, invoice, left, whose) if whose else None
+    form = CreditForm.of(request.form if request.method == "POST" else None, left, wanted)
     if request.method == "POST" and form.validate():
         wanted, freed, reason = form.amounts(left), form.freed.data, form.reason.data or ""
         try:

@@ -5,7 +5,7 @@ import re
 from sqlalchemy import select
 
 from clinic.models.billing import Invoice, InvoiceKind
-from clinic.models.calendar import Attendee
+from clinic.models.calendar import Attendee, Status
 from tests.billing.given import given_session
 
 
@@ -77,3 +77,21 @@ def test_only_who_may_writes_off_and_takes_it_back(as_, write, cast):
     undo = re.search(r'write-off/undo.*?name="once" value="([^"]+)"', page.text, re.DOTALL)[1]
     assert bill.post(f"{here}/write-off/undo", data={"once": undo}).status_code == 303
     assert "Unpaid" in bill.get(here).text
+
+
+def test_a_missed_session_on_an_invoice_is_credited_down_to_what_the_policy_bills(as_, write, cast):
+    fay = as_("fay")
+    here, attendee_id = issued(write, cast, fay)
+    with write() as session:
+        attendee = session.get_one(Attendee, attendee_id)
+        attendee.status, attendee.policy_cents = Status.NO_SHOW, 6_000
+        item_id = attendee.item_id
+    [there] = re.findall(r'href="([^"]+)">Credit the invoice down to \$60.00', fay.get(f"/calendar/items/{item_id}").text)
+    page = fay.get(there.replace("&amp;", "&"))
+    assert 'value="90.00"' in page.text
+    [field] = re.findall(r'name="(line_\d+)"', page.text)
+    fay.post(f"{here}/credit", data={"once": key_of(page), field: "90.00", "freed": "do_not_invoice"})
+    assert "$60.00" in fay.get(here).text
+    again = fay.get(there.replace("&amp;", "&"))
+    assert 'value="0.00"' in again.text
+    assert fay.get(f"{here}/credit?attendee=999999").status_code == 200
