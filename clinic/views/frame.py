@@ -39,7 +39,7 @@ WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
         "Clients",
         "clients.index",
         Permission.SEE_CLIENTS,
-        ("clients", "contacts", "groups", "client_billing", "client_packages", "cards", "autopay", "outbox"),
+        ("clients", "contacts", "payer_invoicing", "groups", "client_billing", "client_packages", "cards", "autopay", "outbox"),
     ),
     (
         "Invoices",
