@@ -246,6 +246,16 @@ def _paid_once(session: Session, cast: Cast) -> None:
         refunds.record(session, cast.bill, refunds.Wanted(paid.id, 100, Method.CASH), NOW)
 
 
+def _many_cards(session: Session, _cast: Cast) -> None:
+    """Let 100 payers keep a card, none of them in AutoPay."""
+    for number in range(100):
+        contact = Contact(name=f"Payer Number {number:03}", sort_name=f"payer number {number:03}", created_at=MADE_AT)
+        session.add(contact)
+        session.flush()
+        session.add(Card(contact_id=contact.id, stripe_payment_method=f"pm_many_{number}", brand="visa", last4="4242",
+                         exp_month=8, exp_year=2030, created_at=MADE_AT))  # fmt: skip
+
+
 def _linked(session: Session, cast: Cast) -> None:
     """Let a link lead to what Cleo owes."""
     given_session(session, cast)
@@ -276,6 +286,7 @@ NIGHT = [
     Row("refunding a payment", "bill", "/payments/1/refund", queries=12, kilobytes=4, stage=_paid_once),
     Row("undoing a payment", "bill", "/payments/1/undo", queries=12, kilobytes=4, stage=_paid_once),
     Row("payments by day", "bill", "/invoices/payments/?first=2026-11-01", queries=11, kilobytes=4, stage=_paid_once),
+    Row("enrolling several payers", "fay", "/invoices/autopay/enroll", queries=9, kilobytes=4, stage=_many_cards),
     Row("a bill behind a link", "stranger", "/pay/a-link", queries=8, kilobytes=2, stage=_linked),
     Row("a receipt to print", "fay", "/payments/1/print", queries=12, kilobytes=4, stage=_paid_once),
     Row("tonight", "fay", "/invoices/tonight", queries=12, kilobytes=4, stage=busy_night),

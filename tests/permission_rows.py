@@ -323,6 +323,7 @@ ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
 ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *SERIES, *PLACE_BILLING, *HOURS, *TYPES]
 
 _PAYMENT = "/payments/999999"
+ENROLLING = [Row("enrolling.enrol", method, "/invoices/autopay/enroll", NIGHT) for method in ("GET", "POST")]
 TAKINGS = [
     Row("takings.index", "GET", "/invoices/payments/", NIGHT),
     Row("takings.file", "GET", "/invoices/payments/payments.csv", NIGHT),
@@ -393,7 +394,7 @@ NIGHTS = [
     ),
 ]
 WEBHOOKS = [Row("webhooks.stripe", "POST", "/webhooks/stripe", EVERYONE)]
-ROWS += [*CARDS, *AUTOPAY, *NIGHTS, *WEBHOOKS, *RECEIPTS, *REFUNDS, *PAY, *TAKINGS]
+ROWS += [*CARDS, *AUTOPAY, *NIGHTS, *WEBHOOKS, *RECEIPTS, *REFUNDS, *PAY, *TAKINGS, *ENROLLING]
 _FEED = "/calendar/feeds/{}"
 FEEDS = [
     # Not one's own is 404, which is not 403: Pat has her own, Olga sees to anyone's.

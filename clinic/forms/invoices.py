@@ -17,7 +17,8 @@ QUANTITY_MAX = 1000
 ID_MAX = 2**31 - 1  # the largest id a database holds
 
 
-def _id(text: Any) -> int:
+def row_id(text: Any) -> int:
+    """Read a row's id, as a database can hold it."""
     number = int(text)
     if not 0 < number <= ID_MAX:
         raise ValueError("Choose from the list.")
@@ -94,7 +95,7 @@ class SessionsForm(OnceForm):
 
     share = SelectMultipleField(
         "Sessions",
-        coerce=_id,
+        coerce=row_id,
         choices=[],
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
@@ -117,7 +118,7 @@ class PaymentForm(OnceForm):
     confirms_more = BooleanField("Take more than is owed")
     invoices = SelectMultipleField(
         "Put it on",
-        coerce=_id,
+        coerce=row_id,
         choices=[],
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),

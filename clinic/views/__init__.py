@@ -23,6 +23,7 @@ BLUEPRINTS = (
     "clients",
     "contacts",
     "credit_notes",
+    "enrolling",
     "feeds",
     "fees",
     "groups",
