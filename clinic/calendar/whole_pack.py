@@ -16,8 +16,9 @@ from clinic.calendar.series import UnsettledError
 from clinic.calendar.terms import Terms, Wanted, agree
 from clinic.kernel import clock, locales
 from clinic.kernel.errors import NotFoundError, RefusalError
+from clinic.messages import outbox
 from clinic.models.billing import InvoiceLine, PackageSale
-from clinic.models.calendar import AppointmentType, SeriesUnit
+from clinic.models.calendar import AppointmentType, Item, SeriesUnit
 from clinic.models.practice import Location, Practitioner
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
@@ -136,14 +137,17 @@ def book(session: Session, who: Actor, invoice_id: int, edit: AllEdit, choices: 
     if not plan.booked:
         raise RefusalError("Nothing is left to book: every date is skipped.")
     at_of = {each.day: each.starts_at for each in plan.booked}
+    told: list[tuple[Item, dict[int, str]]] = []
     for wish in wishes:
         starts_at = at_of.get(wish.day)
         if starts_at is None:
             continue
         ends_at = starts_at + timedelta(minutes=wish.terms.minutes)
-        item = booking.book(session, who, replace(wish.wanted, starts_at=starts_at), now,
+        item = booking.book(session, who, replace(wish.wanted, starts_at=starts_at, tells=False), now,
                             terms=replace(wish.terms, ends_at=ends_at))  # fmt: skip
         linking.link(session, who, wish.line.id, item.attendees[0].id, now, reason="Book them all")
+        told.append((item, {}))
+    outbox.tell_all(session, who, told, now, notifies=edit.notifies)
     audit.record(session, who, "booked all", "invoice", invoice_id, now, booked=len(at_of), every=edit.every)
     return len(at_of)
 

@@ -16,6 +16,7 @@ from clinic.kernel import clock
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.models.billing import Invoice, InvoiceLine
 from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind, Status
+from clinic.models.messages import Message
 from clinic.office import verify
 from tests.calendar.stage import at, therapy
 from tests.cast import NOW
@@ -65,6 +66,8 @@ def test_every_unassigned_line_gets_its_date_in_line_order_at_one_wall_clock_tim
     items = session.scalars(select(Item).order_by(Item.starts_at)).all()
     assert {clock.local(item.starts_at, ZONE).time() for item in items} == {TEN}
     assert items[-1].type_id == cast.intake_id  # each line takes the type of its own fee
+    told = session.scalars(select(Message.kind).order_by(Message.id)).all()
+    assert [kind.value for kind in told] == ["confirmation", "confirmations"]  # the client hears of the three at once
     with pytest.raises(RefusalError, match="Every session of this package is booked"):
         _book(session, cast, invoice_id)
     assert list(verify.findings(session)) == []
