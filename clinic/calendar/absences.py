@@ -72,7 +72,7 @@ class Walk:
 
     def count(self, decision: OffDecision) -> int:
         """Return how many were decided so."""
-        return sum(step.decision is decision and not step.is_open for step in self.steps)
+        return sum(step.decision == decision and not step.is_open for step in self.steps)  # a template names it by its word
 
 
 def walk_for(session: Session, off_id: int, now: datetime, *, item_id: int | None = None) -> Walk:
