@@ -29,6 +29,9 @@ def timezones() -> tuple[str, ...]:
     return tuple(sorted(name for name in available_timezones() if name.partition("/")[0] in REGIONS))
 
 
+GROUP_CLIENTS_MAX = 50
+
+
 class DetailsForm(HouseForm):
     """Ask what the practice says of itself."""
 
@@ -42,6 +45,7 @@ class DetailsForm(HouseForm):
     timezone = SelectField("Time zone", validate_choice=False)
     currency = SelectField("Currency", validate_choice=False)
     idle_minutes = WholeField("Sign out after minutes without use", least=5, most=720)
+    group_clients_max = WholeField("Clients in a group, at most", least=2, most=GROUP_CLIENTS_MAX, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -62,6 +66,7 @@ class DetailsForm(HouseForm):
             currency=self.currency.data or practice.currency,
             locale=self.locale.data or practice.locale,
             idle_minutes=self.idle_minutes.data,
+            group_clients_max=self.group_clients_max.data or practice.group_clients_max,
         )
 
 

@@ -10,6 +10,8 @@ from clinic.kernel.errors import RefusalError
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
+GROUP_CLIENTS_USUAL = 15
+
 
 @dataclass(frozen=True)
 class Details:
@@ -24,6 +26,7 @@ class Details:
     currency: str
     locale: str
     idle_minutes: int
+    group_clients_max: int = GROUP_CLIENTS_USUAL  # how many clients a group, and what is booked for it, may have
 
 
 @dataclass(frozen=True)

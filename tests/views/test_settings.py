@@ -163,6 +163,7 @@ def test_practice_details_are_saved_shown_at_once_and_written_down(as_, rows):
         "currency": "GBP",
         "locale": "en-GB",
         "idle_minutes": "15",
+        "group_clients_max": "8",
     }
     assert olga.post("/settings/details", data=data).status_code == 303
     page = olga.get("/settings/details").text
@@ -171,6 +172,7 @@ def test_practice_details_are_saved_shown_at_once_and_written_down(as_, rows):
     with rows() as session:
         practice = session.get(Practice, 1)
         assert (practice.timezone, practice.currency, practice.idle_minutes) == ("Europe/London", "GBP", 15)
+        assert practice.group_clients_max == 8
         entry = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
     assert entry.action == "changed practice details"
     assert "Quillmere" not in str(entry.detail)
@@ -186,6 +188,7 @@ def test_practice_details_are_saved_shown_at_once_and_written_down(as_, rows):
         ("currency", "XXX", "currency from the list"),
         ("locale", "tlh", "from the list"),
         ("idle_minutes", "2", "from 5 to 720"),
+        ("group_clients_max", "51", "from 2 to 50"),
     ],
 )
 def test_bad_details_are_refused_beside_their_field(as_, field, value, words):
