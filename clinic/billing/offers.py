@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import literal, select, union_all
 from sqlalchemy.orm import Session
 
 from clinic.billing import fees, packages
@@ -182,17 +182,13 @@ def _place_of(session: Session, client_id: int, attendee_id: int | None) -> tupl
 
 
 def _valid_for(session: Session) -> dict[int, str]:
-    named: dict[int, list[str]] = {}
-    for query in (
-        select(PackagePractitioner.package_id, Practitioner.name).join(Practitioner).order_by(Practitioner.name),
-        select(PackageLocation.package_id, Location.name).join(Location).order_by(Location.name),
-    ):
-        found: dict[int, list[str]] = {}
-        for package_id, name in session.execute(query):
-            found.setdefault(package_id, []).append(name)
-        for package_id, names in found.items():
-            named.setdefault(package_id, []).append(", ".join(names))
-    return {package_id: "; ".join(parts) for package_id, parts in named.items()}
+    people = select(PackagePractitioner.package_id, literal(0).label("at"), Practitioner.name).join(Practitioner)
+    places = select(PackageLocation.package_id, literal(1).label("at"), Location.name).join(Location)
+    both = union_all(people, places).subquery()
+    named: dict[int, dict[int, list[str]]] = {}
+    for package_id, at, name in session.execute(select(both).order_by(both.c.at, both.c.name)):
+        named.setdefault(package_id, {}).setdefault(at, []).append(name)
+    return {package_id: "; ".join(", ".join(names) for names in parts.values()) for package_id, parts in named.items()}
 
 
 def _practitioners(session: Session, who: Actor) -> Sequence[Practitioner]:
