@@ -191,7 +191,7 @@ PLACE_PACKAGES = [
 ]
 PACKAGE_CHANGES = [
     Row(f"package_changes.{name}", method, f"/invoices/999999/package/{name}", allowed)
-    for name, allowed in (("adjust", DAILY_WORK), ("extend", DAILY_WORK), ("repoint", OWNER))
+    for name, allowed in (("adjust", DAILY_WORK), ("extend", DAILY_WORK), ("repoint", OWNER), ("refund", MONEY_BACK))
     for method in ("GET", "POST")
 ]
 PACKAGES = [

@@ -96,8 +96,9 @@ def note(session: Session, who: Actor, sale_id: int, reason: str, now: datetime)
 
 
 def credited(session: Session, who: Actor, line: InvoiceLine, now: datetime, *, sale_id: int) -> None:
-    """Write that a line's unused session was credited: it is no longer one of those bought."""
+    """Write that a line's unused session was credited: it is no longer one of those bought, nor expired or spent."""
     if line.minutes is not None:
+        put(session, who, line, SessionEvent.ADJUSTED, None, now, sale_id=sale_id, reason="Credited")
         session.add(
             SessionEntry(sale_id=sale_id, line_id=line.id, event=SessionEvent.ADJUSTED, purchased=-1, at=now,
                          user_id=who.user_id, reason="Credited")

@@ -19,6 +19,7 @@ from clinic.practice import settings
 from clinic.practice.permissions import Actor, Permission
 
 SALES_MAX = 100
+_UNUSED = ("Unassigned", "Booked", "Expired")
 _EVENT_WORDS = {
     SessionEvent.BOUGHT: "Bought",
     SessionEvent.BOOKED: "Booked",
@@ -85,6 +86,7 @@ class SaleView:
     is_over: bool
     may_change: bool  # adjust and extend
     may_repoint: bool
+    may_refund: bool
     terms: str
     lines: tuple[LineView, ...]
     entries: tuple[EntryView, ...]
@@ -157,6 +159,7 @@ def sale_for_invoice(
         location=location, counts=written.at(held=held, is_over=is_over), good_through=sale.expires_date,
         balance_cents=balance_cents, is_draft=is_draft, is_over=is_over, may_change=who.may(Permission.SELL_PACKAGES),
         may_repoint=not is_draft and who.may(Permission.REPOINT_PACKAGES),
+        may_refund=not is_draft and who.may(Permission.REFUND) and any(line.state in _UNUSED for line in lines),
         terms=sale.terms, lines=lines, entries=_entries(entries, {line.id: line.number for line in lines}),
     )  # fmt: skip
 

@@ -1,10 +1,10 @@
-"""The forms that change a sold package: adjust, extend, point elsewhere."""
+"""The forms that change a sold package: adjust, extend, point elsewhere, refund what is unused."""
 
 from wtforms import BooleanField, RadioField, SelectField
 
 from clinic.billing.sold import Standing
 from clinic.forms.base import DayField, OnceForm, line
-from clinic.forms.packages import chosen
+from clinic.forms.packages import ManyField, chosen
 
 STANDINGS = [
     (Standing.USED.value, "Used"),
@@ -34,6 +34,14 @@ class LastDayForm(OnceForm):
 
     expires = DayField("Good through", required=False)
     never = BooleanField("No last day")
+
+
+class RefundForm(OnceForm):
+    """Read which unused sessions are given back, and why."""
+
+    # What was given back is offered no longer: posted twice, it must still answer with the first result.
+    lines = ManyField("Sessions", coerce=int, validate_choice=False)
+    reason = line("Why", required=True)
 
 
 class RepointForm(OnceForm):

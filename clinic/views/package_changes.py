@@ -1,4 +1,4 @@
-"""Changing a package that was sold: a session adjusted by hand, a later last day, another practitioner or location."""
+"""Changing a package that was sold: adjusted by hand, good for longer, with someone else, or its unused part given back."""
 
 from collections.abc import Callable
 
@@ -7,14 +7,15 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import offers, sold
 from clinic.billing.sold import Standing
+from clinic.calendar import package_refunds
 from clinic.forms.base import OnceForm
-from clinic.forms.package_changes import AdjustForm, ExtendForm, LastDayForm, RepointForm
+from clinic.forms.package_changes import AdjustForm, ExtendForm, LastDayForm, RefundForm, RepointForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.practice import once
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now, requires
-from clinic.views.answer import Answer, page
+from clinic.views.answer import Answer, page, say
 
 bp = Blueprint("package_changes", __name__)
 Act = Callable[[Session], None]
@@ -72,6 +73,25 @@ def repoint(invoice_id: int) -> Answer:
                      location_id=form.location.data)  # fmt: skip
 
     return _changed(invoice_id, form, act, "Another practitioner or location", sale=sale)
+
+
+@bp.route("/invoices/<int:invoice_id>/package/refund", methods=["GET", "POST"])
+@requires(Permission.REFUND)
+def refund(invoice_id: int) -> Answer:
+    """List what is unused with what each session came to; or credit what was ticked, once the practice confirms."""
+    with reading() as session:
+        sale = sold.sale_for(session, actor(), invoice_id)
+        unused = package_refunds.unused(session, actor(), invoice_id, now())
+    usual = [each.line_id for each in unused if each.is_usual]
+    form = RefundForm(request.form or None, data={"lines": usual})
+    form.lines.choices = [(each.line_id, each.words) for each in unused]
+
+    def act(session: Session) -> None:
+        chosen = form.lines.data or []
+        note = package_refunds.refund(session, actor(), invoice_id, chosen, form.reason.data or "", now())
+        say(f"Credit note {note.number} is issued. What was paid for it is the payer's credit now.")
+
+    return _changed(invoice_id, form, act, "Refund unused sessions", sale=sale, unused=unused)
 
 
 def _changed(invoice_id: int, form: OnceForm, act: Act, title: str, **context: object) -> Answer:

@@ -5,13 +5,14 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select
 
-from clinic.billing import invoices, packages, sessions, sold
+from clinic.billing import invoices, ledger, packages, payments, sessions, sold
 from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.billing.sold import Standing
-from clinic.calendar import booking, linking, package_view
+from clinic.calendar import booking, linking, package_refunds, package_view
 from clinic.jobs import housekeeping
 from clinic.kernel.errors import ClashError, NotAllowedError, NotFoundError, RefusalError
-from clinic.models.billing import PackageSale, SessionEntry, SessionEvent
+from clinic.models.billing import PackageKind, PackageSale, SessionEntry, SessionEvent
+from clinic.models.money import Method
 from clinic.models.practice import JobRun
 from clinic.office import verify
 from tests.calendar.stage import at, therapy
@@ -179,3 +180,50 @@ def test_what_stands_writes_nothing_twice(session, cast):
     for _ in range(2):
         sessions.put(session, cast.fay, invoice.lines[0], SessionEvent.ADJUSTED, "used", NOW, sale_id=sale.id, reason="Given")
     assert len(session.scalars(select(SessionEntry).where(SessionEntry.event == SessionEvent.ADJUSTED)).all()) == 1
+
+
+def test_the_unused_part_is_refunded_by_the_lines_own_amounts(session, cast):
+    rows = (FeeRow(cast.therapy_fee_id, 3), FeeRow(cast.workbook_fee_id, 1))
+    made = packages.save(session, cast.fay, Template("Three", rows, PackageKind.PACKAGED, 40_001), NOW)
+    invoice = packages.sell(
+        session, cast.fay, Sale(made.id, (cast.cleo_id,), cast.cleo_payer_id, cast.pat_id, cast.harbour_id), NOW
+    )
+    payments.record(
+        session, cast.fay, payer_id=cast.cleo_payer_id, method=Method.CASH, amount_cents=invoice.total_cents, now=NOW
+    )
+    held = booking.book(session, cast.fay, therapy(cast, at(9)), NOW)
+    coming = booking.book(session, cast.fay, therapy(cast, at(10, days=2)), NOW)
+    used, booked, free, _product = invoice.lines
+    offered = package_refunds.unused(session, cast.bill, invoice.id, NOW)
+    assert [(each.line_id, each.is_usual) for each in offered] == [(booked.id, False), (free.id, True)]  # booked: asked about
+    for who, lines, error in (
+        (cast.fay, [free.id], NotAllowedError),
+        (cast.bill, [], RefusalError),
+        (cast.bill, [used.id], ClashError),
+    ):
+        with pytest.raises(error):
+            package_refunds.refund(session, who, invoice.id, lines, "Moves away", NOW)
+    note = package_refunds.refund(session, cast.bill, invoice.id, [booked.id, free.id], "Moves away", NOW)
+    assert (note.number, note.total_cents) == ("CN-0001", booked.total_cents + free.total_cents)
+    assert ledger.unallocated_cents(session, cast.cleo_payer_id) == note.total_cents  # credit: nothing is refunded by itself
+    assert linking.held_line(session, held.attendees[0].id) is not None
+    assert linking.held_line(session, coming.attendees[0].id) is None
+    assert coming.deleted_at is None  # it stays in the calendar, unpaid
+    shown = _shown(session, cast, invoice)
+    assert [line.state for line in shown.lines] == ["Used", "Credited", "Credited", "Product"]
+    assert shown.counts.words == "1 bought: 1 used, 0 left"
+    with pytest.raises(ClashError):
+        package_refunds.refund(session, cast.bill, invoice.id, [free.id], "Again", NOW)
+    assert list(verify.findings(session)) == []
+
+
+def test_an_expired_session_may_be_given_back_but_is_not_unless_ticked(session, cast):
+    invoice = _sold(session, cast)
+    sale = session.scalars(select(PackageSale)).one()
+    sold.expire(session, sale.id, DAY_AFTER)
+    offered = package_refunds.unused(session, cast.bill, invoice.id, DAY_AFTER)
+    assert [(each.is_expired, each.is_usual) for each in offered] == [(True, False)] * 3
+    package_refunds.refund(session, cast.bill, invoice.id, [offered[0].line_id], "Goodwill", DAY_AFTER)
+    counts = packages.counts(session, [sale.id], DAY_AFTER)[sale.id]
+    assert (counts.purchased, counts.expired, counts.remaining) == (2, 2, 0)
+    assert list(verify.findings(session)) == []

@@ -220,3 +220,22 @@ def test_a_sold_package_is_adjusted_extended_and_pointed_elsewhere_from_its_invo
     assert as_("pat").get(here + "adjust").status_code == 404  # it is Piet's now
     assert "New Invoice" in fay.get(f"/invoices/new?client={cast.cleo_id}").text
     assert f'href="/packages/sell/{cast.cleo_id}"' in fay.get(f"/invoices/new?client={cast.cleo_id}").text
+
+
+def test_unused_sessions_are_credited_once_the_practice_confirms(as_, rows, cast, package):
+    as_("fay").post(f"/packages/sell/{cast.cleo_id}", data=_sale(cast))
+    assert "/package/refund" not in as_("fay").get("/invoices/1").text
+    bill = as_("bill")
+    assert 'href="/invoices/1/package/refund"' in bill.get("/invoices/1").text
+    shown = bill.get("/invoices/1/package/refund").text
+    assert (shown.count(" checked"), "$130.00" in shown, "Credit what is ticked" in shown) == (5, True, True)
+    for typed, said in (({"reason": "Moves"}, "Tick what is given back."), ({"lines": [1], "reason": ""}, "Enter why.")):
+        refused = bill.post("/invoices/1/package/refund", data=typed | {"once": once.new_key()})
+        assert (refused.status_code, said in refused.text) == (422, True)
+    posted = {"lines": [2, 3], "reason": "Moves away", "once": once.new_key()}
+    assert [bill.post("/invoices/1/package/refund", data=posted).headers["Location"] for _ in range(2)] == ["/invoices/1"] * 2
+    assert "3 bought: 3 left" in bill.get("/invoices/1").text
+    late = bill.post("/invoices/1/package/refund", data=posted | {"once": once.new_key()})
+    assert (late.status_code, "given back meanwhile" in late.text) == (409, True)
+    with rows() as session:
+        assert session.scalars(select(Invoice.total_cents).order_by(Invoice.id)).all() == [65_000, 26_000]
