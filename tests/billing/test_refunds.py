@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from clinic.billing import charges, enrolments, invoices, ledger, payments, refunds, reversals, whereabouts
+from clinic.billing import charges, credit_notes, enrolments, invoices, ledger, payments, refunds, reversals, whereabouts
 from clinic.billing.charges import Wanted as Charge
 from clinic.billing.invoices import NewLine
 from clinic.billing.processor import RefundAnswer, RefundSeen, Returned
@@ -59,6 +59,17 @@ def test_a_refund_takes_the_credit_first_then_the_invoice_paid_last_and_makes_no
         refunds.record(session, cast.bill, given_back(payment, 1), NIGHT)
     [paid] = [invoices.states(session, [session.get(Invoice, first)], NIGHT.date())[first]]
     assert (paid.word, paid.paid_cents) == ("Unpaid", 0)
+    assert list(verify.findings(session)) == []
+
+
+def test_what_a_credit_note_frees_is_refunded_from_the_credit_and_nothing_is_owed_again(session, cast):
+    invoice_id = issued(session, cast)
+    payment = cash(session, cast, 15_000)
+    invoice = invoices.invoice_for(session, cast.olga, invoice_id)
+    credit_notes.credit(session, cast.olga, invoice, NIGHT)
+    assert sums(session, cast) == (0, 15_000)
+    refunds.record(session, cast.bill, given_back(payment, 15_000), NIGHT)
+    assert sums(session, cast) == (0, 0)
     assert list(verify.findings(session)) == []
 
 
