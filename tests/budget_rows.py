@@ -146,6 +146,12 @@ def many_invoices(session: Session, cast: Cast) -> None:
         invoices.add_line(session, draft, invoices.NewLine(description=f"Line {number}", unit_cents=100 + number))
 
 
+def _with_credit(session: Session, cast: Cast) -> None:
+    """Give Cleo a year of sessions, and money on no invoice yet."""
+    many_invoices(session, cast)
+    payments.record(session, cast.fay, payer_id=cast.cleo_payer_id, method=Method.CASH, amount_cents=10_000_000, now=NOW)
+
+
 MONEY = [
     Row("invoices", "fay", "/invoices/", queries=8, kilobytes=3, stage=many_invoices),
     Row("invoices of a practitioner", "pat", "/invoices/?show=unpaid", queries=9, kilobytes=3, stage=many_invoices),
@@ -157,7 +163,7 @@ MONEY = [
     Row("a paid invoice", "fay", "/invoices/2", kilobytes=3, stage=many_invoices),
     Row("a draft's editor", "fay", "/invoices/121", kilobytes=6, stage=many_invoices),
     Row("a draft's lines", "fay", "/invoices/121/draft", kilobytes=5, stage=many_invoices, headers=HTMX),
-    Row("a client's billing", "fay", lambda cast: f"/clients/{cast.cleo_id}/billing", kilobytes=5, stage=many_invoices),
+    Row("a client's billing", "fay", lambda cast: f"/clients/{cast.cleo_id}/billing", kilobytes=5, stage=_with_credit),
 ]
 
 

@@ -66,6 +66,7 @@ class Event:
     by: str
     amount_cents: int
     invoice_id: int | None
+    payment_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,9 @@ def of_client(session: Session, who: Actor, client: clients.Profile, now: dateti
             )
             for payer_id in payer_ids
         ),
-        history=_history(session, found, today),
+        history=_history(
+            session, found, today, [key for key, row in payers.items() if row.unallocated and not row.covers_others]
+        ),
         discount_bp=payers[client.default_payer_id].discount_bp,
     )
 
@@ -158,14 +161,20 @@ def _payers(session: Session, payer_ids: Sequence[int], client_id: int) -> dict[
     return {row.id: row for row in found}
 
 
-def _history(session: Session, found: Sequence[Invoice], today: date) -> tuple[Event, ...]:
+def _history(session: Session, found: Sequence[Invoice], today: date, ahead: Sequence[int]) -> tuple[Event, ...]:
     issued = {invoice.id: invoice for invoice in found if invoice.issued_at is not None}
-    paid = payments.settlements(session, list(issued))
+    paid = payments.settlements(session, list(issued), credit_of=ahead)
+    credit = paid.pop(payments.ON_NO_INVOICE)
     events = [_issued(invoice, today) for invoice in issued.values()]
     events += [
-        Event(each.received_date, f"Payment, {each.words}", each.taken_by, -each.amount_cents, invoice_id)
+        Event(each.received_date, f"Payment, {each.words}", each.taken_by, -each.amount_cents, invoice_id, each.payment_id)
         for invoice_id, settled in paid.items()
         for each in settled
+    ]
+    # Money on no invoice yet, of payers who pay for nobody else: here it is found again, to be refunded for example.
+    events += [
+        Event(each.received_date, f"Credit, {each.words}", each.taken_by, -each.amount_cents, None, each.payment_id)
+        for each in credit
     ]
     return tuple(sorted(events, key=lambda event: event.day, reverse=True)[:HISTORY_MAX])
 

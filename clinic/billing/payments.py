@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import invoices, ledger
@@ -18,6 +18,8 @@ from clinic.models.practice import User
 from clinic.people import clients
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
+
+ON_NO_INVOICE = 0  # where a payment stands that is the payer's credit
 
 
 @dataclass(frozen=True)
@@ -163,8 +165,17 @@ def payment_for(session: Session, who: Actor, payment_id: int) -> Payment:
     return payment
 
 
-def settlements(session: Session, invoice_ids: Collection[int]) -> dict[int, list[Settlement]]:
-    """Return what was paid on each invoice, payment by payment, oldest first; reversed ones are left out."""
+def settlements(
+    session: Session, invoice_ids: Collection[int], *, credit_of: Collection[int] = ()
+) -> dict[int, list[Settlement]]:
+    """Return what was paid on each invoice, payment by payment, oldest first; reversed ones are left out.
+
+    Args:
+        credit_of: payers whose payments with something on no invoice yet are listed too, under `ON_NO_INVOICE`.
+    """
+    is_wanted = and_(Posting.account == Account.RECEIVABLE, Posting.invoice_id.in_(invoice_ids))
+    if credit_of:
+        is_wanted = or_(is_wanted, and_(Posting.account == Account.UNALLOCATED, Posting.payer_id.in_(credit_of)))
     paid = -func.sum(Posting.amount_cents)
     found = session.execute(
         select(Posting.invoice_id, Payment, User.name, PaymentMethodName.name, Checkout.id, paid)
@@ -172,14 +183,14 @@ def settlements(session: Session, invoice_ids: Collection[int]) -> dict[int, lis
         .outerjoin(User, User.id == Payment.created_by_id)
         .outerjoin(PaymentMethodName, PaymentMethodName.method == Payment.method)
         .outerjoin(Checkout, Checkout.payment_id == Payment.id)
-        .where(Posting.account == Account.RECEIVABLE, Posting.invoice_id.in_(invoice_ids))
+        .where(is_wanted)
         .group_by(Posting.invoice_id, Payment.id, User.name, PaymentMethodName.name, Checkout.id)
         .having(paid != 0)
         .order_by(Payment.received_date, Payment.id)
     )
-    made: dict[int, list[Settlement]] = {invoice_id: [] for invoice_id in invoice_ids}
+    made: dict[int, list[Settlement]] = {invoice_id: [] for invoice_id in (*invoice_ids, ON_NO_INVOICE)}
     for invoice_id, payment, name, method_name, visit_id, cents in found:
-        made[invoice_id or 0].append(
+        made[invoice_id or ON_NO_INVOICE].append(
             Settlement(
                 payment_id=payment.id,
                 received_date=payment.received_date,

@@ -78,3 +78,10 @@ def test_a_receipt_is_printed_downloaded_and_sent(as_, write, paid, rows, cast):
     with write() as session:
         session.get(payments.Contact, cast.cleo_payer_id).email = ""
     assert fay.post(f"/payments/{paid}/email", data={"once": once.new_key()}).status_code == 422
+
+
+def test_credit_is_found_again_on_the_clients_billing(as_, write, cast):
+    with write() as session:
+        payments.record(session, cast.fay, payer_id=cast.cleo_payer_id, method=Method.CASH, amount_cents=4_000, now=NOW)
+    page = as_("bill").get(f"/clients/{cast.cleo_id}/billing").text
+    assert '/payments/1/">Credit, Cash</a>' in page
