@@ -146,7 +146,7 @@ class Desk:
         page.goto(f"{self.demo.url}/clients/{client_id}")
         page.get_by_role("link", name="Packages", exact=True).last.click()
         page.get_by_role("link", name="Sell a package").click()
-        _select(page, "Package", "Five sessions")
+        page.get_by_role("link", name="Five sessions", exact=True).click()
         _select(page, "Practitioner", TAMSIN)
         _select(page, "Location", "Harbour Street")
         page.get_by_role("button", name="Sell", exact=True).click()
