@@ -16,6 +16,7 @@ NEUTRAL_COLOUR = 0
 _MODES = {Mode.PHONE: Mark("phone", "By phone"), Mode.VIDEO: Mark("camera", "Video")}
 _SILENT = Mark("mute", "Activity, the client is not told")
 _REPEATS = Mark("again", "Repeats")
+_CANCELLED = (Status.CANCELLED_BY_CLIENT, Status.CANCELLED_BY_PRACTICE)
 _APPOINTMENT_WORDS = {
     Status.ATTENDED: Mark("", "Attended"),
     Status.NO_SHOW: Mark("barred", "No show"),
@@ -197,7 +198,7 @@ def _marks(row: ItemRow) -> tuple[Mark, ...]:
     if row.package is not None:
         marks.append(Mark("stack", "Package session", f"{row.package.number}/{row.package.of}"))
     if first.group_name:
-        marks.append(Mark("people", "Clients", str(len(row.joined))))
+        marks.append(Mark("people", "Clients", str(len(_present(row)))))
     if first.series_id is not None:
         marks.append(_REPEATS)
     if first.kind is ItemKind.ACTIVITY:
@@ -207,20 +208,26 @@ def _marks(row: ItemRow) -> tuple[Mark, ...]:
     return tuple(marks)
 
 
+def _present(row: ItemRow) -> tuple[Joined, ...]:
+    """Return who is not cancelled; of what is cancelled whole, everyone."""
+    return tuple(one for one in row.joined if one.status not in _CANCELLED) or row.joined
+
+
 def _status(row: ItemRow, now: datetime, house: House) -> Mark | None:
-    first = row.joined[0]
+    present = _present(row)
+    first = present[0]
     status = first.status
     if first.kind is ItemKind.ACTIVITY or first.attendee_id is None:
         busy = "Busy" if first.is_busy else "Free"
         kind = "Activity" if first.kind is ItemKind.ACTIVITY else "Event"
-        if status is Status.CANCELLED_BY_PRACTICE or status is Status.CANCELLED_BY_CLIENT:
+        if status in _CANCELLED:
             return None
         return Mark("", "Free") if not first.is_busy else Mark("", f"{kind}, {busy}")
     if status is Status.ARRIVED:
         at = locales.wall_time(clock.local(first.status_at, house.timezone), house.locale, marked=False)
         return Mark("dot", f"Arrived {at}")
-    if len(row.joined) > 1 and len({one.status for one in row.joined}) > 1:
-        return Mark("", _counted(row.joined))
+    if len({one.status for one in present}) > 1:
+        return Mark("", _counted(present))
     if row.package is not None and row.package.number == row.package.of and first.ends_at > now:
         return Mark("", "Last session of package")
     return _APPOINTMENT_WORDS.get(status) if status is not None else None

@@ -4,14 +4,16 @@ import pytest
 from sqlalchemy import select
 
 from clinic.billing import invoices, work
-from clinic.calendar import booking, linking, membership, seats, statuses
+from clinic.calendar import booking, columns, linking, membership, seats, statuses
 from clinic.calendar.terms import Bills
 from clinic.kernel.errors import ClashError
 from clinic.models.calendar import Status
 from clinic.models.messages import Message, MessageState
 from clinic.models.people import GroupKind
+from clinic.models.practice import Practitioner
 from clinic.office import verify
 from clinic.people import clients, groups
+from clinic.practice import settings
 from tests.calendar.stage import at, therapy
 from tests.calendar.test_series import five_sessions
 from tests.cast import NOW
@@ -58,6 +60,11 @@ def test_coming_items_are_asked_about_and_only_the_chosen_take_the_change(sessio
     assert {seat.status for seat in one.attendees if seat.client_id == cast.otto_id} == {Status.CANCELLED_BY_PRACTICE}
     assert [seat.client_id for seat in one.attendees if seat.is_billed] == [cast.cleo_id]
     assert [row.item_id for row in membership.coming(session, cast.fay, group.id, NOW).rows] == [other.id]
+    pat, house = session.get_one(Practitioner, cast.pat_id), settings.house(session)
+    (column,) = columns.days(session, cast.fay, house, [pat], at(10, days=7).date(), NOW, count=1)
+    (block,) = column.blocks
+    assert [mark.text for mark in block.marks if mark.icon == "people"] == ["2"]  # who left is not counted
+    assert block.status is None
     back = changed(session, cast, group, cast.cleo_id, cast.otto_id, ines.id)
     assert {row.joins for row in back.rows} == {("Otto Brandt",), ("Ines Brandt",)}
     take(session, cast, group, one)
