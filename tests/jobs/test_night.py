@@ -246,6 +246,7 @@ def test_the_plan_and_the_run_agree(app, rows, cast, stage, gateway):
     ("America/New_York", datetime(2026, 3, 9, 4, 0, tzinfo=UTC), date(2026, 3, 8)),  # 23 hours long
     ("America/Santiago", datetime(2026, 9, 6, 4, 0, tzinfo=UTC), date(2026, 9, 5)),  # the next day begins at one
     ("America/Santiago", datetime(2026, 4, 5, 4, 0, tzinfo=UTC), date(2026, 4, 4)),  # its last hour comes twice
+    ("Pacific/Kiritimati", datetime(2026, 11, 18, 10, 0, tzinfo=UTC), date(2026, 11, 18)),  # a day ahead of New York
 ])  # fmt: skip
 def test_a_day_ends_when_the_practices_clock_says_so_and_once(app, rows, write, cast, gateway, zone, midnight, day):
     with write() as session:
