@@ -116,7 +116,12 @@ def enrolled(session: Session, payer_id: int) -> None:
 
 def gateway_to(stand_in: StandIn, secret: str = "") -> StripeGateway:
     """Speak to the stand-in as the application does, without the SDK's own retries."""
-    return StripeGateway("sk_test_demo", stand_in.url, secret, retries=0)
+    return gateway_to_url(stand_in.url, secret)
+
+
+def gateway_to_url(url: str, secret: str = "") -> StripeGateway:
+    """Speak likewise to a stand-in of another process."""
+    return StripeGateway("sk_test_demo", url, secret, retries=0)
 
 
 def invoices_of(session: Session, payer_id: int | None = None) -> list[Invoice]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import invoices, ledger
 from clinic.billing.ledger import Leg
+from clinic.kernel import failpoints
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.kernel.money import AMOUNT_MAX_CENTS
 from clinic.models.billing import Invoice
@@ -20,6 +21,8 @@ from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
 ON_NO_INVOICE = 0  # where a payment stands that is the payer's credit
+POSTED = failpoints.declare("payment-posted", "a payment is posted and on no invoice yet, its transaction open")
+ALLOCATED = failpoints.declare("payment-allocated", "a payment is on its invoices, its transaction open")
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,9 @@ def record(
         stripe_payment_intent=stripe_payment_intent,
     )
     _post(session, who, payment, now)
+    failpoints.reach(POSTED)
     _allocate(session, who, payer_id, [(payment.id, amount_cents)], owing, now)
+    failpoints.reach(ALLOCATED)
     audit.record(
         session, who, "recorded payment", "payment", payment.id, now,
         amount_cents=amount_cents, method=method, invoice_id=invoice_id,

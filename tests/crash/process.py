@@ -1,0 +1,105 @@
+"""What a process of the crash tests does before it dies, and after it was started again: forked from one warm server."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+import stripe
+from flask import Flask
+
+from clinic import create_app
+from clinic.billing import charges, payments, refunds
+from clinic.billing.charges import Wanted
+from clinic.billing.stripe_gateway import Gateway
+from clinic.cli_night import Clock
+from clinic.config import Config
+from clinic.jobs.tick import tick
+from clinic.kernel.database import db, writing
+from clinic.kernel.errors import AlreadyPostedError, ClashError
+from clinic.models.money import Method
+from clinic.practice import once
+from clinic.practice.permissions import Actor
+from tests.night_stage import NIGHT, at, gateway_to_url
+
+SECRET = "whsec_practice"
+KEY = "the-one-time-key-of-this-form"
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Be what is done: by whom, to which payer and invoice, and which charge it is about."""
+
+    name: str
+    who: Actor
+    payer_id: int = 0
+    invoice_id: int = 0
+    payment_id: int = 0
+    intent: str = ""
+
+
+def night(_app: Flask, gateway: Gateway, _deed: Deed, now: Clock) -> None:
+    """Tick, as the scheduler does."""
+    tick(gateway, now)
+
+
+def panel(_app: Flask, gateway: Gateway, deed: Deed, now: Clock) -> None:
+    """Press Charge in the payment panel; after a crash the browser sends the same form again."""
+    wanted = Wanted(deed.invoice_id, 30_000, KEY, "/there")
+    with suppress(AlreadyPostedError, ClashError):
+        charges.charge_from_panel(writing, gateway, deed.who, wanted, now())
+
+
+def cash(_app: Flask, _gateway: Gateway, deed: Deed, now: Clock) -> None:
+    """Press Add payment, likewise."""
+    with suppress(AlreadyPostedError), writing() as session:
+        once.claim(session, deed.who, KEY, now()).location = "/there"
+        payments.record(session, deed.who, payer_id=deed.payer_id, method=Method.CASH, amount_cents=30_000, now=now(),
+                        invoice_id=deed.invoice_id)  # fmt: skip
+
+
+def refund(_app: Flask, gateway: Gateway, deed: Deed, now: Clock) -> None:
+    """Press Refund, likewise."""
+    wanted = refunds.Wanted(deed.payment_id, 30_000, Method.ONLINE_CARD)
+    with suppress(AlreadyPostedError, ClashError):
+        refunds.to_card(writing, gateway, deed.who, wanted, now(), once_key=KEY, then="/there")
+
+
+def webhook(app: Flask, _gateway: Gateway, deed: Deed, _now: Clock) -> None:
+    """Be told by the processor that the charge succeeded; not answered, it tells it again."""
+    told = {"id": "evt_1", "object": "event", "type": "payment_intent.succeeded", "data": {"object": {"id": deed.intent}},
+            "api_version": "2025-01-01", "created": int(time.time()), "livemode": False}  # fmt: skip
+    body, moment = json.dumps(told), int(time.time())
+    signature = stripe.WebhookSignature._compute_signature(f"{moment}.{body}", SECRET)
+    headers = {"Stripe-Signature": f"t={moment},v1={signature}", "Content-Type": "application/json"}
+    assert app.test_client().post("/webhooks/stripe", data=body, headers=headers).status_code == 200
+
+
+DEEDS: dict[str, Callable[[Flask, Gateway, Deed, Clock], None]] = {
+    "night": night, "panel": panel, "cash": cash, "refund": refund, "webhook": webhook,
+}  # fmt: skip
+
+
+def live(url: str, stripe_url: str, folder: str, deed: Deed, dies_at: str, minutes: tuple[int, ...]) -> None:
+    """Do the deed and tick, at each of those minutes after half past midnight, or die on the way."""
+    os.environ["CLINIC_FAILPOINT"] = dies_at
+    config = Config(
+        DATABASE_URL=url, SECRET_KEY="for tests only", STRIPE_SECRET_KEY="sk_test_demo", STRIPE_API_BASE=stripe_url,
+        STRIPE_WEBHOOK_SECRET=SECRET, BASE_URL="http://localhost",
+    )  # fmt: skip
+    gateway = gateway_to_url(stripe_url)
+    app = create_app(config, instance_path=folder)
+    for each in minutes:
+        now = at(NIGHT + timedelta(minutes=each))
+        if deed.name == "webhook":
+            DEEDS[deed.name](app, gateway, deed, now)
+        with app.app_context():
+            if deed.name != "webhook":
+                DEEDS[deed.name](app, gateway, deed, now)
+            if not dies_at:
+                tick(gateway, now)
+    with app.app_context():
+        db.engine.dispose()
