@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Barrier
 
 import stripe
 from flask import Flask
@@ -19,8 +20,8 @@ from clinic.billing.stripe_gateway import Gateway
 from clinic.cli_night import Clock
 from clinic.config import Config
 from clinic.jobs.tick import tick
-from clinic.kernel.database import db, engine_options, writing
-from clinic.kernel.errors import AlreadyPostedError, ClashError
+from clinic.kernel.database import db, engine_options, reading, writing
+from clinic.kernel.errors import AlreadyPostedError, RefusalError
 from clinic.models.money import Method
 from clinic.practice import once
 from clinic.practice.permissions import Actor
@@ -41,6 +42,7 @@ class Deed:
     invoice_id: int = 0
     payment_id: int = 0
     intent: str = ""
+    key: str = KEY
 
 
 def night(_app: Flask, gateway: Gateway, _deed: Deed, now: Clock) -> None:
@@ -50,15 +52,15 @@ def night(_app: Flask, gateway: Gateway, _deed: Deed, now: Clock) -> None:
 
 def panel(_app: Flask, gateway: Gateway, deed: Deed, now: Clock) -> None:
     """Press Charge in the payment panel; after a crash the browser sends the same form again."""
-    wanted = Wanted(deed.invoice_id, 30_000, KEY, "/there")
-    with suppress(AlreadyPostedError, ClashError):
+    wanted = Wanted(deed.invoice_id, 30_000, deed.key, "/there")
+    with suppress(AlreadyPostedError, RefusalError):
         charges.charge_from_panel(writing, gateway, deed.who, wanted, now())
 
 
 def cash(_app: Flask, _gateway: Gateway, deed: Deed, now: Clock) -> None:
     """Press Add payment, likewise."""
     with suppress(AlreadyPostedError), writing() as session:
-        once.claim(session, deed.who, KEY, now()).location = "/there"
+        once.claim(session, deed.who, deed.key, now()).location = "/there"
         payments.record(session, deed.who, payer_id=deed.payer_id, method=Method.CASH, amount_cents=30_000, now=now(),
                         invoice_id=deed.invoice_id)  # fmt: skip
 
@@ -66,8 +68,8 @@ def cash(_app: Flask, _gateway: Gateway, deed: Deed, now: Clock) -> None:
 def refund(_app: Flask, gateway: Gateway, deed: Deed, now: Clock) -> None:
     """Press Refund, likewise."""
     wanted = refunds.Wanted(deed.payment_id, 30_000, Method.ONLINE_CARD)
-    with suppress(AlreadyPostedError, ClashError):
-        refunds.to_card(writing, gateway, deed.who, wanted, now(), once_key=KEY, then="/there")
+    with suppress(AlreadyPostedError, RefusalError):
+        refunds.to_card(writing, gateway, deed.who, wanted, now(), once_key=deed.key, then="/there")
 
 
 def webhook(app: Flask, _gateway: Gateway, deed: Deed, _now: Clock) -> None:
@@ -94,23 +96,42 @@ def _without_pages(config: Config) -> Flask:
     return app
 
 
+def live_at_once(barrier: Barrier, url: str, stripe_url: str, folder: str, deed: Deed) -> None:
+    """Do the deed in the same moment as others do theirs."""
+    app, gateway = _started(url, stripe_url, folder, deed)
+    if deed.name != "webhook":
+        with app.app_context(), reading():
+            pass  # connected, so that only the deed is left to do
+    barrier.wait(timeout=60)
+    _do(app, gateway, deed, at(NIGHT))
+
+
 def live(url: str, stripe_url: str, folder: str, deed: Deed, dies_at: str, minutes: tuple[int, ...]) -> None:
     """Do the deed and tick, at each of those minutes after half past midnight, or die on the way."""
     os.environ["CLINIC_FAILPOINT"] = dies_at
+    app, gateway = _started(url, stripe_url, folder, deed)
+    for each in minutes:
+        now = at(NIGHT + timedelta(minutes=each))
+        _do(app, gateway, deed, now)
+        if not dies_at:
+            with app.app_context():
+                tick(gateway, now)
+    with app.app_context():
+        db.engine.dispose()
+
+
+def _started(url: str, stripe_url: str, folder: str, deed: Deed) -> tuple[Flask, Gateway]:
     config = Config(
         DATABASE_URL=url, SECRET_KEY="for tests only", STRIPE_SECRET_KEY="sk_test_demo", STRIPE_API_BASE=stripe_url,
         STRIPE_WEBHOOK_SECRET=SECRET, BASE_URL="http://localhost",
     )  # fmt: skip
-    gateway = gateway_to_url(stripe_url)
     app = create_app(config, instance_path=folder) if deed.name == "webhook" else _without_pages(config)
-    for each in minutes:
-        now = at(NIGHT + timedelta(minutes=each))
-        if deed.name == "webhook":
-            DEEDS[deed.name](app, gateway, deed, now)
-        with app.app_context():
-            if deed.name != "webhook":
-                DEEDS[deed.name](app, gateway, deed, now)
-            if not dies_at:
-                tick(gateway, now)
+    return app, gateway_to_url(stripe_url)
+
+
+def _do(app: Flask, gateway: Gateway, deed: Deed, now: Clock) -> None:
+    if deed.name == "webhook":
+        DEEDS[deed.name](app, gateway, deed, now)
+        return
     with app.app_context():
-        db.engine.dispose()
+        DEEDS[deed.name](app, gateway, deed, now)
