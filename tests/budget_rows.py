@@ -112,11 +112,16 @@ def many_packages(session: Session, cast: Cast) -> None:
 PACKAGES = [
     Row("packages", "fay", "/packages", queries=5, kilobytes=3, stage=many_packages),
     Row("a package's form", "fay", "/packages/1/edit", queries=10, kilobytes=3, stage=many_packages),
-    Row("selling a package", "fay", lambda cast: f"/packages/sell/{cast.cleo_id}", kilobytes=3, stage=many_packages),
+    Row("selling a package", "fay", lambda cast: f"/packages/sell/{cast.cleo_id}?package=1", kilobytes=4, stage=many_packages),
     Row("a client's packages", "pat", lambda cast: f"/clients/{cast.cleo_id}/packages", queries=11, kilobytes=3,
         stage=many_packages),
     Row("a package invoice of 100 sessions", "pat", "/invoices/1", kilobytes=8, stage=many_packages),
     Row("a package's sessions", "fay", "/invoices/1/sessions", queries=9, kilobytes=3, stage=many_packages, headers=HTMX),
+    Row("adjusting a session", "fay", "/invoices/1/package/adjust", queries=8, kilobytes=4, stage=many_packages),
+    Row("extending a package", "fay", "/invoices/1/package/extend", queries=6, kilobytes=3, stage=many_packages),
+    Row("pointing a package elsewhere", "olga", "/invoices/1/package/repoint", queries=10, kilobytes=3, stage=many_packages),
+    Row("refunding a package", "olga", "/invoices/1/package/refund", kilobytes=5, stage=many_packages),
+    Row("choosing a package to sell", "fay", lambda cast: f"/packages/sell/{cast.cleo_id}", kilobytes=4, stage=many_packages),
     Row("edit invoice line", "fay", "/invoices/1/lines/5/edit", queries=10, kilobytes=2, stage=many_packages, headers=HTMX),
     Row("book them all", "fay", "/invoices/1/sessions/book-all", queries=10, kilobytes=2, stage=many_packages, headers=HTMX),
 ]  # fmt: skip

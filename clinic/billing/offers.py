@@ -1,7 +1,7 @@
 """What may be sold to whom: the list of packages, and for one client the payers, practitioners and places to choose from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import literal, select, union_all
 from sqlalchemy.orm import Session
@@ -79,15 +79,15 @@ class Offer:
 def listed(session: Session) -> list[PackageRow]:
     """List the templates by name, archived ones last."""
     named = _valid_for(session)
-    return [
-        PackageRow(
-            id=package.id, name=package.name, description=package.description, contents=contents(package),
-            price_cents=packages.total_cents(package), is_packaged=package.kind is PackageKind.PACKAGED,
-            expires=expires(package), valid_for=named.get(package.id, ""), is_archived=package.is_archived,
-            is_online=package.is_online,
-        )
-        for package in packages.listed(session)
-    ]  # fmt: skip
+    return [_row(package, named.get(package.id, _Validity())) for package in packages.listed(session)]
+
+
+def _row(package: Package, valid: "_Validity") -> PackageRow:
+    return PackageRow(
+        id=package.id, name=package.name, description=package.description, contents=contents(package),
+        price_cents=packages.total_cents(package), is_packaged=package.kind is PackageKind.PACKAGED,
+        expires=expires(package), valid_for=valid.words, is_archived=package.is_archived, is_online=package.is_online,
+    )  # fmt: skip
 
 
 def contents(package: Package) -> str:
@@ -138,17 +138,19 @@ def offer(
         NotFoundError: the client is not theirs.
     """
     client = clients.client_for(session, who, client_id)
-    sold = [row for row in listed(session) if not row.is_archived]
-    chosen = sold[0].id if len(sold) == 1 else package_id
-    copy = _copy(packages.package_for(session, chosen)) if chosen in {row.id for row in sold} and chosen else None
-    only, where = packages.valid_for(session, copy.package_id) if copy else (set(), set())
-    people = [each for each in _practitioners(session, who) if not only or each.id in only]
-    places = [(place_id, name) for place_id, name in locations(session) if not where or place_id in where]
+    named = _valid_for(session)
+    sold = {package.id: package for package in packages.listed(session) if not package.is_archived}
+    chosen = next(iter(sold)) if len(sold) == 1 else package_id
+    copy = _copy(sold[chosen]) if chosen in sold and chosen else None
+    valid = named.get(copy.package_id, _Validity()) if copy else _Validity()
+    people = [each for each in _practitioners(session, who) if not valid.people or each.id in valid.people]
+    places = [(place_id, name) for place_id, name in locations(session) if not valid.places or place_id in valid.places]
     usual = next((each for each in people if each.id == client.practitioner_id), people[0] if people else None)
     place = _place_of(session, client_id, attendee_id)
     begins = place or (usual.id if usual else None, usual.location_id if usual else None, client.default_payer_id)
     return Offer(
-        client_id=client.id, client_name=client.name, packages=sold, copy=copy,
+        client_id=client.id, client_name=client.name, copy=copy,
+        packages=[_row(package, named.get(package.id, _Validity())) for package in sold.values()],
         payers=[(payer.contact_id, f"{payer.name} ({payer.role})") for payer in contacts.payers_of(session, client_id)],
         practitioners=[(each.id, each.name) for each in people], locations=places, mates=_mates(session, who, client),
         practitioner_id=begins[0], location_id=begins[1], payer_id=begins[2],
@@ -181,14 +183,27 @@ def _place_of(session: Session, client_id: int, attendee_id: int | None) -> tupl
     return (found[0], found[1], found[2]) if found else None
 
 
-def _valid_for(session: Session) -> dict[int, str]:
-    people = select(PackagePractitioner.package_id, literal(0).label("at"), Practitioner.name).join(Practitioner)
-    places = select(PackageLocation.package_id, literal(1).label("at"), Location.name).join(Location)
-    both = union_all(people, places).subquery()
-    named: dict[int, dict[int, list[str]]] = {}
-    for package_id, at, name in session.execute(select(both).order_by(both.c.at, both.c.name)):
-        named.setdefault(package_id, {}).setdefault(at, []).append(name)
-    return {package_id: "; ".join(", ".join(names) for names in parts.values()) for package_id, parts in named.items()}
+@dataclass(frozen=True)
+class _Validity:
+    """Hold the practitioners and the locations a template names, by id; an empty one means all."""
+
+    people: dict[int, str] = field(default_factory=dict)
+    places: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        return "; ".join(", ".join(names.values()) for names in (self.people, self.places) if names)
+
+
+def _valid_for(session: Session) -> dict[int, _Validity]:
+    people = select(PackagePractitioner.package_id, literal(0).label("at"), Practitioner.id, Practitioner.name)
+    places = select(PackageLocation.package_id, literal(1).label("at"), Location.id, Location.name)
+    both = union_all(people.join(Practitioner), places.join(Location)).subquery()
+    named: dict[int, _Validity] = {}
+    for package_id, at, known_id, name in session.execute(select(both).order_by(both.c.at, both.c.name)):
+        valid = named.setdefault(package_id, _Validity())
+        (valid.places if at else valid.people)[known_id] = name
+    return named
 
 
 def _practitioners(session: Session, who: Actor) -> Sequence[Practitioner]:
