@@ -19,7 +19,18 @@ from clinic.models.billing import (
 )
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
 from clinic.models.messages import Message, MessageKind, MessagePart, MessageState
-from clinic.models.money import Account, ChargeAttempt, ChargeStatus, LedgerTransaction, MoneyEvent, Payment, Posting, Refund
+from clinic.models.money import (
+    Account,
+    ChargeAttempt,
+    ChargeStatus,
+    Dispute,
+    DisputeStatus,
+    LedgerTransaction,
+    MoneyEvent,
+    Payment,
+    Posting,
+    Refund,
+)
 from clinic.models.practice import AuditEntry
 from clinic.practice import audit, settings
 
@@ -149,6 +160,17 @@ def _refunds(session: Session) -> Iterator[str]:
             yield f"Payment {payment.id} does not stand where its money is."
         if payment.reversed_at is not None and money:
             yield f"Payment {payment.id} was undone, but {money} cents of it are still counted."
+
+
+def _disputes(session: Session) -> Iterator[str]:
+    held = select(func.coalesce(func.sum(Posting.amount_cents), 0)).where(
+        Posting.transaction_id == Dispute.transaction_id, Posting.account == Account.DISPUTED
+    )
+    for dispute, cents in session.execute(select(Dispute, held.correlate(Dispute).scalar_subquery())):
+        if cents != dispute.amount_cents:
+            yield f"Dispute {dispute.id} of {dispute.amount_cents} cents was posted at {cents}."
+        if (dispute.status is DisputeStatus.OPEN) != (dispute.closing_id is None):
+            yield f"Dispute {dispute.id} is {dispute.status.value}, which its postings do not say."
 
 
 def _charges(session: Session) -> Iterator[str]:
@@ -293,6 +315,6 @@ def _audit(session: Session) -> Iterator[str]:
 
 
 CHECKS: tuple[Callable[[Session], Iterator[str]], ...] = (
-    _guards, _transactions, _invoices, _credit_notes, _payments, _refunds, _charges, _numbers, _overlaps, _items, _series,
-    _packages, _links, _messages, _audit,
+    _guards, _transactions, _invoices, _credit_notes, _payments, _refunds, _disputes, _charges, _numbers, _overlaps, _items,
+    _series, _packages, _links, _messages, _audit,
 )  # fmt: skip

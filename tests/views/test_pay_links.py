@@ -157,6 +157,10 @@ def test_a_dispute_holds_the_money_and_the_payer_in_whatever_order_it_is_told(
         assert session.query(Dispute).one().status is (DisputeStatus.WON if won else DisputeStatus.LOST)
         assert ledger.owed_cents(session, [invoice_id])[invoice_id] == (0 if won else 15_000)
         assert list(verify.findings(session)) == []
+    with write() as session:
+        session.query(Dispute).one().status = DisputeStatus.OPEN
+        session.flush()
+        assert list(verify.findings(session)) == ["Dispute 1 is open, which its postings do not say."]
 
 
 @pytest.mark.parametrize("mode", ["duplicate", "reordered", "delayed"])
