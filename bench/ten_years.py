@@ -75,7 +75,7 @@ def _fill(path: str, cast: stage.Cast, days: int, most: int) -> int:
         for at, practitioner_id, starts, ends in rows:
             span = {"practitioner_id": practitioner_id, "starts_at": starts, "ends_at": ends}
             dated = {"issue_date": starts[:10], "due_date": starts[:10], "created_at": made, "issued_at": made}
-            _insert(database, "items", {"id": at} | ITEM | item | span)
+            _insert(database, "items", {"id": at, "ical_uid": f"bench-{at}"} | ITEM | item | span)
             _insert(database, "attendees", {"id": at, "item_id": at} | ATTENDEE | attendee | client)
             _insert(database, "shares", {"id": at, "attendee_id": at, "position": 0, "amount_cents": CENTS} | payer)
             _insert(database, "invoice_lines", {"id": at, "invoice_id": at, "share_id": at} | LINE)

@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from clinic.kernel.database import db, reading, writing
 from clinic.models import guards
 from clinic.models.calendar import Item, ItemKind
-from clinic.models.practice import AuditEntry, Practice
+from clinic.models.practice import AuditEntry, Practice, Room
 from clinic.practice import audit
 from tests.cast import NOW
 
@@ -89,3 +89,39 @@ def test_a_stranger_is_sent_to_sign_in_and_staff_get_in(client, as_):
     assert "olga@quillmere.example" in wrong.text
     olga = as_("olga")
     assert olga.post("/sign-out").status_code == 303
+
+
+def test_what_a_test_changes_is_put_back_whole_for_the_next(app, apps, cast, database, request):
+    kind = "postgresql" if database[0].startswith("postgresql") else "sqlite"
+    stage = request.getfixturevalue(f"{kind}_stage")
+
+    def seen():
+        with app.app_context(), db.engine.connect() as connection:
+            return {table.name: connection.execute(table.select().order_by(*table.primary_key)).all()
+                    for table in db.metadata.sorted_tables}  # fmt: skip
+
+    def put_back():
+        if kind == "sqlite":
+            apps.let_all_go()
+        stage.put_back()
+
+    def room(name):
+        with app.app_context(), writing() as session:
+            made = Room(location_id=cast.harbour_id, name=name)
+            session.add(made)
+            session.flush()
+            session.execute(update(Practice).values(name="Elsewhere"))
+            session.execute(delete(Room).where(Room.id == cast.larch_id))
+            return made.id
+
+    before, first = seen(), room("Alder")
+    assert seen() != before
+    put_back()
+    assert seen() == before
+    assert room("Birch") == first
+    with app.app_context(), db.engine.begin() as connection:
+        guards.remove(connection)
+    put_back()
+    assert seen() == before
+    with app.app_context(), db.engine.connect() as connection:
+        assert guards.missing(connection) == []

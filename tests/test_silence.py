@@ -4,6 +4,7 @@ A channel is a way from the calendar to a client. Every kind of message has a ro
 are not staff stands in OPEN_PAGES, whoever hands mail to a server in SENDERS; a new one without its row fails here.
 """
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -96,9 +97,18 @@ OPEN_PAGES = {
     "assets.static_file", "auth.sign_in", "health.healthz", "setup.setup", "webhooks.stripe",
     # A practitioner's own feed under its secret address: staff's, so Activities stand in it (rulebook 1.11).
     "feeds.subscribed",
+    # What a payer owes and nothing of what was done (see pay_links.Bill); an amount comes from invoices alone.
+    "pay.pay", "pay.back",
 }  # fmt: skip
 # Who hands anything to a mail server.
 SENDERS = {"clinic/messages/smtp.py"}
+# Who reaches anything outside this machine at all, and to whom: a text message or a push would go out through one of these.
+REACHES_OUT = SENDERS | {"clinic/billing/stripe_gateway.py"}
+RUNS_PROGRAMS = {"clinic/practice/backup.py"}  # pg_dump
+WAYS_OUT = re.compile(
+    r"^\s*(?:import|from) (smtplib|ssl|http\.client|urllib\.request|urllib3|requests|httpx|aiohttp|stripe|twilio|boto3|"
+    r"pywebpush|ftplib|telnetlib|xmlrpc|websockets|subprocess)\b", re.MULTILINE
+)  # fmt: skip
 
 
 def silent_items(write: Write, cast: Cast) -> list[int]:
@@ -165,6 +175,11 @@ def test_only_the_mailer_sends_and_only_the_outbox_writes_messages():
     assert {path for path, text in _sources() if "Message(" in text and "EmailMessage(" not in text} == {
         "clinic/messages/letters.py", "clinic/messages/outbox.py", "clinic/models/messages.py",
     }  # fmt: skip
+
+
+def test_nothing_else_reaches_out_of_this_machine():
+    reach = {path for path, text in _sources() if WAYS_OUT.search(text) and not path.startswith("clinic/demo/")}
+    assert reach == REACHES_OUT | RUNS_PROGRAMS
 
 
 def test_silence_is_asked_of_the_kind_in_one_place_on_the_way_to_clients():

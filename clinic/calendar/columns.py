@@ -48,6 +48,8 @@ _ITEMS = (
     )
     .order_by(Item.starts_at, Item.id, Attendee.id)
 )  # fmt: skip
+_PLACES = select(Location.id, Location.name).where(~Location.is_archived).order_by(Location.name)
+_TYPES = select(AppointmentType.id, AppointmentType.name).where(~AppointmentType.is_archived).order_by(AppointmentType.name)
 _OWED = (
     select(func.sum(Posting.amount_cents))
     .where(Posting.invoice_id == Invoice.id, Posting.account == Account.RECEIVABLE)
@@ -110,10 +112,7 @@ def practitioners(session: Session, who: Actor) -> list[Practitioner]:
 
 def choices(session: Session, whose: Sequence[Practitioner]) -> Choices:
     """List what the filters offer."""
-    places = session.execute(select(Location.id, Location.name).where(~Location.is_archived).order_by(Location.name))
-    types = session.execute(
-        select(AppointmentType.id, AppointmentType.name).where(~AppointmentType.is_archived).order_by(AppointmentType.name)
-    )
+    places, types = session.execute(_PLACES), session.execute(_TYPES)
     return Choices(
         practitioners=tuple(Choice(row.id, row.name) for row in whose),
         locations=tuple(Choice(row.id, row.name) for row in places),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import ledger, sessions
@@ -227,7 +227,7 @@ def unlink(session: Session, who: Actor, line_id: int, now: datetime) -> None:
 
 def label_for(session: Session, attendee_ids: Iterable[int]) -> dict[int, PackageLabel]:
     """Return the package session each of these places stands on; who is on none is left out."""
-    held = session.execute(_holding().where(Share.attendee_id.in_(list(attendee_ids)))).all()
+    held = session.execute(_HELD, {"attendee_ids": list(attendee_ids)}).all()
     if not held:
         return {}
     invoice_ids = {sale.invoice_id for _line, sale, _attendee_id in held}
@@ -285,6 +285,10 @@ def _holding() -> Select[InvoiceLine, PackageSale, int]:
         .join(PackageSale, PackageSale.invoice_id == InvoiceLine.invoice_id)
         .where(InvoiceLine.released_at.is_(None))
     )
+
+
+# Written once, as every page of the calendar asks it.
+_HELD = _holding().where(Share.attendee_id.in_(bindparam("attendee_ids", expanding=True)))
 
 
 def _billed(session: Session, item_id: int) -> Sequence[Attendee]:

@@ -53,9 +53,12 @@ def last_change(session: Session, item_id: int) -> Change | None:
     return Change(row.at, row.name) if row else None
 
 
+_LAST = select(func.max(AuditEntry.id))
+
+
 def changes(session: Session) -> int:
     """Return a number that grows with every change anyone makes: each writes a row of the audit trail."""
-    return session.scalar(select(func.max(AuditEntry.id))) or 0
+    return session.scalar(_LAST) or 0
 
 
 def seen(session: Session, columns: Sequence[Column], today: date) -> Seen:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from clinic.kernel.errors import NotFoundError
@@ -247,15 +247,19 @@ def touch(session: Session, token: str, now: datetime) -> None:
     session.execute(update(WebSession).where(WebSession.token_hash == _hash(token)).values(seen_at=now))
 
 
+# Written once, as every page asks it.
+_VISIT = (
+    select(WebSession, User, Practice, UserRole.role)
+    .join(User, User.id == WebSession.user_id)
+    .join(Practice, Practice.id == 1)
+    .outerjoin(UserRole, UserRole.user_id == User.id)
+    .where(WebSession.token_hash == bindparam("token_hash"), User.is_active)
+)
+
+
 def visit(session: Session, token: str, now: datetime, *, address: str) -> Visit | None:
     """Return whom the token stands for, or None when it is unknown, over twelve hours old or idle for too long."""
-    found = session.execute(
-        select(WebSession, User, Practice, UserRole.role)
-        .join(User, User.id == WebSession.user_id)
-        .join(Practice, Practice.id == 1)
-        .outerjoin(UserRole, UserRole.user_id == User.id)
-        .where(WebSession.token_hash == _hash(token), User.is_active)
-    ).all()
+    found = session.execute(_VISIT, {"token_hash": _hash(token)}).all()
     if not found:
         return None
     web, user, practice, _role = found[0]

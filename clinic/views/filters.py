@@ -5,14 +5,16 @@ from datetime import date, datetime, time
 from functools import lru_cache
 
 from flask import Flask
+from jinja2 import Environment, pass_environment
 
+from clinic.calendar.grid import Slot
 from clinic.kernel import clock, locales, money
 from clinic.practice.settings import House
 
 
 def register(app: Flask) -> None:
     """Bind the filters to the application's templates."""
-    for function in (money_short, local_time, local_moment, bare_time, minute_time, clock_time, hour_words, percent,
+    for function in (money_short, local_time, local_moment, bare_time, minute_time, clock_time, slot_links, hour_words, percent,
                      plainly, wall_stamp,
                      day, day_short, day_long, day_plain, day_from):  # fmt: skip
         app.add_template_filter(function)
@@ -80,6 +82,17 @@ def minute_time(minute: int) -> str:
 def clock_time(text: str) -> str:
     """Print "14:30" as the locale has it: "2:30 pm"."""
     return _clock_time(text, _house().locale)
+
+
+@lru_cache(maxsize=64)
+def _slot_links(environment: Environment, slots: tuple[Slot, ...], _locale: locales.Locale) -> str:
+    return environment.get_template("calendar/_slots.html").render(slots=slots)
+
+
+@pass_environment
+def slot_links(environment: Environment, slots: tuple[Slot, ...], book: str, tail: str) -> str:
+    """Print the links of a column's free half hours: the same in every column but for where they lead."""
+    return _slot_links(environment, slots, _house().locale).replace("BOOK", book).replace("TAIL", tail)
 
 
 def hour_words(hour: int) -> str:
