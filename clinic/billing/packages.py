@@ -290,6 +290,13 @@ def counts(session: Session, sale_ids: Collection[int], now: datetime) -> dict[i
     return found
 
 
+def left_of_sale() -> ScalarSelect[int]:
+    """Return, in a query over sold packages, how many sessions the ledger has left of each."""
+    left = SessionEntry.purchased - SessionEntry.booked - SessionEntry.used - SessionEntry.forfeited - SessionEntry.expired
+    summed = select(func.coalesce(func.sum(left), 0)).where(SessionEntry.sale_id == PackageSale.id)
+    return summed.correlate(PackageSale).scalar_subquery()
+
+
 def tally(entries: Iterable[SessionEntry]) -> Counts:
     """Return the sums of entries that are loaded already."""
     rows = list(entries)

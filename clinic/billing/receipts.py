@@ -10,14 +10,14 @@ from hashlib import sha256
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from clinic.billing import payments, refunds, snapshot, whereabouts
+from clinic.billing import packages, payments, refunds, snapshot, whereabouts
 from clinic.billing.paper import Paper
 from clinic.billing.sheet import Party, party_of
 from clinic.billing.whereabouts import Place
 from clinic.kernel import locales
 from clinic.messages import letters
 from clinic.messages.letters import Letter
-from clinic.models.billing import Invoice, StoredDocument
+from clinic.models.billing import Invoice, PackageSale, StoredDocument
 from clinic.models.messages import Message, MessageKind
 from clinic.models.money import (
     Dispute,
@@ -54,6 +54,7 @@ class PaidFor:
     number: str
     client: str
     cents: int
+    package: str = ""  # "Five sessions, 3 sessions left"
 
 
 @dataclass(frozen=True)
@@ -220,15 +221,21 @@ def _receipt(
 def _paid_for(session: Session, places: list[Place]) -> tuple[PaidFor, ...]:
     standing = {place.invoice_id: place.cents for place in places if place.invoice_id}
     found = session.execute(
-        select(Invoice.id, Invoice.number, Client)
+        select(Invoice.id, Invoice.number, Client, PackageSale.name, packages.left_of_sale().label("left"))
         .outerjoin(Client, Client.id == Invoice.client_id)
+        .outerjoin(PackageSale, PackageSale.invoice_id == Invoice.id)
         .where(Invoice.id.in_(standing))
         .order_by(Invoice.issue_date, Invoice.id)
     )
     return tuple(
-        PaidFor(row.id, row.number or "", row.Client.name if row.Client else "several clients", standing[row.id])
+        PaidFor(row.id, row.number or "", row.Client.name if row.Client else "several clients", standing[row.id],
+                _package_words(row.name, row.left) if row.name else "")
         for row in found
-    )
+    )  # fmt: skip
+
+
+def _package_words(name: str, left: int) -> str:
+    return f"{name}, {left} session{'' if left == 1 else 's'} left"
 
 
 def _refunds(session: Session, payment: Payment) -> list[tuple[Refund, str]]:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select
 
-from clinic.billing import invoices, ledger, packages, payments, sessions, sold
+from clinic.billing import invoices, ledger, packages, payments, receipts, sessions, sold
 from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.billing.sold import Standing
 from clinic.calendar import booking, linking, package_refunds, package_view
@@ -188,9 +188,10 @@ def test_the_unused_part_is_refunded_by_the_lines_own_amounts(session, cast):
     invoice = packages.sell(
         session, cast.fay, Sale(made.id, (cast.cleo_id,), cast.cleo_payer_id, cast.pat_id, cast.harbour_id), NOW
     )
-    payments.record(
+    paid = payments.record(
         session, cast.fay, payer_id=cast.cleo_payer_id, method=Method.CASH, amount_cents=invoice.total_cents, now=NOW
     )
+    assert [each.package for each in receipts.of(session, cast.fay, paid.id).receipt.paid_for] == ["Three, 3 sessions left"]
     held = booking.book(session, cast.fay, therapy(cast, at(9)), NOW)
     coming = booking.book(session, cast.fay, therapy(cast, at(10, days=2)), NOW)
     used, booked, free, _product = invoice.lines

@@ -121,7 +121,7 @@ class PackageMachine(RuleBasedStateMachine):
         pack.lines = [Line(row.id, pack, row.fee_id, row.total_cents) for row in invoice.lines if row.minutes is not None]
         self.packs.append(pack)
 
-    @rule(days=st.integers(-3, 40), is_otto=st.booleans(), is_intake=st.booleans(), opts_out=st.booleans())
+    @rule(days=st.integers(-20, 40), is_otto=st.booleans(), is_intake=st.booleans(), opts_out=st.booleans())
     def book_in_the_calendar(self, days, is_otto, is_intake, opts_out) -> None:
         cast, (day, hour) = self.cast, self._free_hour(days)
         client_id = cast.otto_id if is_otto else cast.cleo_id
@@ -136,7 +136,7 @@ class PackageMachine(RuleBasedStateMachine):
             self._join(place, fits[0])
 
     @precondition(lambda self: self._free_lines())
-    @rule(data=st.data(), days=st.integers(-3, 40), is_otto=st.booleans())
+    @rule(data=st.data(), days=st.integers(-20, 40), is_otto=st.booleans())
     def book_from_the_invoice(self, data, days, is_otto) -> None:
         line = data.draw(st.sampled_from(self._free_lines()))
         day, hour = self._free_hour(days)
@@ -151,7 +151,7 @@ class PackageMachine(RuleBasedStateMachine):
         self._join(place, line)
 
     @precondition(lambda self: self._live())
-    @rule(data=st.data(), days=st.integers(-3, 40), choice=st.sampled_from(Choice))
+    @rule(data=st.data(), days=st.integers(-20, 40), choice=st.sampled_from(Choice))
     def move(self, data, days, choice) -> None:
         place = data.draw(st.sampled_from(self._live()))
         day, hour = self._free_hour(days)
