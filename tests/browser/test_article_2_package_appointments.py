@@ -63,6 +63,7 @@ class Reader:
         """Click Schedule > Calendar, go to a day, and click on a time in it."""
         whose = practitioner_id or self.cast.pat_id
         self.page.get_by_role("link", name="Schedule", exact=True).click()
+        self.page.get_by_role("link", name="Calendar", exact=True).click()
         expect(self.page.get_by_role("link", name="Add New")).to_be_visible()
         self.page.goto(f"{self.served}/calendar/week?day={day}&practitioner={whose}")
         slot = self.page.locator(f"#column-{whose}-{day} a.slot[href*='at={at:%H:%M}']")
