@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import select
@@ -26,7 +26,7 @@ from clinic.office import verify
 from tests.calendar.stage import at, therapy
 from tests.cast import NOW, Cast
 
-EXAMPLES, STEPS = 8, 22
+EXAMPLES, STEPS = 8, 22  # a failing story is told as it was found: making it shorter would take minutes
 FIRST = NOW.date()
 MISSED = (Status.NO_SHOW, Status.LATE_CANCELLED)
 CANCELLED = (Status.CANCELLED_BY_CLIENT, Status.CANCELLED_BY_PRACTICE)
@@ -123,11 +123,21 @@ class PackageMachine(RuleBasedStateMachine):
 
     @rule(days=st.integers(-20, 40), is_otto=st.booleans(), is_intake=st.booleans(), opts_out=st.booleans())
     def book_in_the_calendar(self, days, is_otto, is_intake, opts_out) -> None:
-        cast, (day, hour) = self.cast, self._free_hour(days)
-        client_id = cast.otto_id if is_otto else cast.cleo_id
-        fee_id = cast.intake_fee_id if is_intake else cast.therapy_fee_id
-        wish = therapy(cast, at(hour, days=(day - FIRST).days), client_id=client_id, overrides_warnings=True,
-                       type_id=cast.intake_id if is_intake else cast.therapy_id, uses_package=not opts_out)  # fmt: skip
+        client_id = self.cast.otto_id if is_otto else self.cast.cleo_id
+        fee_id = self.cast.intake_fee_id if is_intake else self.cast.therapy_fee_id
+        self._book(self.today + timedelta(days=days), client_id, fee_id, opts_out=opts_out)
+
+    @precondition(lambda self: any(line.is_expired for line in self._free_lines()))
+    @rule(data=st.data())
+    def enter_late_what_was_held_on_the_last_day(self, data) -> None:
+        line = data.draw(st.sampled_from([line for line in self._free_lines() if line.is_expired]))
+        self._book(line.pack.expires, self.cast.cleo_id, line.fee_id)
+
+    def _book(self, on: date, client_id: int, fee_id: int, *, opts_out: bool = False) -> None:
+        cast, (day, hour) = self.cast, self._free_hour((on - self.today).days)
+        type_id = cast.intake_id if fee_id == cast.intake_fee_id else cast.therapy_id
+        wish = therapy(cast, at(hour, days=(day - FIRST).days), client_id=client_id, overrides_warnings=True, type_id=type_id,
+                       uses_package=not opts_out)  # fmt: skip
         item = booking.book(self.session, cast.fay, wish, self.now)
         place = Place(item.attendees[0].id, item.id, client_id, fee_id, day, hour)
         self.places.append(place)
@@ -209,7 +219,7 @@ class PackageMachine(RuleBasedStateMachine):
         if place.line is not None:
             place.line.place = place.line = None
 
-    @rule(days=st.integers(1, 15))
+    @rule(days=st.integers(1, 25))
     def days_pass(self, days) -> None:
         self.now += timedelta(days=days)
         for sale_id in sold.due_to_expire(self.session, self.now):
@@ -345,5 +355,5 @@ def test_packages_count_as_a_naive_model_does(session, cast):
     run_state_machine_as_test(
         machine,
         settings=settings(max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, database=None,
-                          suppress_health_check=list(HealthCheck)),
+                          phases=[Phase.generate], suppress_health_check=list(HealthCheck)),
     )  # fmt: skip
