@@ -114,15 +114,26 @@ def fee_choices(session: Session, package: Package | None = None) -> Choices:
     ]
 
 
-def practitioners(session: Session, who: Actor) -> Choices:
-    """Return with whom this person may sell."""
-    return [(practitioner.id, practitioner.name) for practitioner in _practitioners(session, who)]
+def practitioners(session: Session, who: Actor, package: Package | None = None) -> Choices:
+    """Return with whom this person may sell, and whom a template names already: saving it must not widen it."""
+    known = {practitioner.id: practitioner.name for practitioner in _practitioners(session, who)}
+    named = packages.valid_for(session, package.id)[0] if package else set()
+    return [*known.items(), *_named(session, Practitioner, named - known.keys())]
 
 
-def locations(session: Session) -> Choices:
-    """Return where sessions are given."""
+def locations(session: Session, package: Package | None = None) -> Choices:
+    """Return where sessions are given, and what a template names already."""
     query = select(Location.id, Location.name).where(~Location.is_archived).order_by(Location.name, Location.id)
-    return [(row.id, row.name) for row in session.execute(query)]
+    known = {row.id: row.name for row in session.execute(query)}
+    named = packages.valid_for(session, package.id)[1] if package else set()
+    return [*known.items(), *_named(session, Location, named - known.keys())]
+
+
+def _named(session: Session, model: type[Practitioner] | type[Location], ids: set[int]) -> Choices:
+    if not ids:
+        return []
+    query = select(model.id, model.name, model.is_archived).where(model.id.in_(ids)).order_by(model.name)
+    return [(row.id, f"{row.name}, archived" if row.is_archived else row.name) for row in session.execute(query)]
 
 
 def offer(

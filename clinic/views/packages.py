@@ -138,5 +138,5 @@ def _sold(client_id: int, form: SellForm, attendee_id: int | None) -> str:
 def _package_form(form: PackageForm, package: Package | None = None) -> PackageForm:
     with reading() as session:
         choices = offers.fee_choices(session, package)
-        form.offer(choices, offers.practitioners(session, actor()), offers.locations(session))
+        form.offer(choices, offers.practitioners(session, actor(), package), offers.locations(session, package))
     return form

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.look import gallery
 
@@ -156,5 +156,5 @@ def test_sending_disables_the_button_and_says_so(page: Page, address: str) -> No
     page.evaluate("document.querySelector('.pay').addEventListener('submit', event => event.preventDefault())")
     button = page.locator(".pay .primary")
     button.click()
-    assert button.is_disabled()
+    expect(button).to_be_disabled()  # a moment later, when the browser has read the form
     assert button.inner_text() == "Charging…"

@@ -3,8 +3,10 @@
 import pytest
 from sqlalchemy import func, select
 
+from clinic.billing import packages
 from clinic.calendar import booking
 from clinic.models.billing import Invoice, InvoiceLine, Package, PackageClient, PackageSale
+from clinic.models.practice import Location, Practitioner
 from clinic.practice import once
 from tests.cast import NOW
 from tests.conftest import HTMX
@@ -44,6 +46,19 @@ def test_a_template_is_made_listed_changed_and_archived(as_, rows, cast, package
     with rows() as session:
         assert session.get(Package, 1).is_archived
     assert fay.post("/packages/1/restore").status_code == 303
+
+
+def test_whom_a_template_names_stays_named_after_they_left(as_, rows, write, cast, package):
+    fay = as_("fay")
+    only = _form(cast, practitioners=[cast.pat_id], locations=[cast.harbour_id])
+    assert fay.post("/packages/1/edit", data=only).status_code == 303
+    with write() as session:
+        session.get_one(Practitioner, cast.pat_id).is_archived = True
+        session.get_one(Location, cast.harbour_id).is_archived = True
+    assert fay.get("/packages/1/edit").text.count(", archived") == 2
+    assert fay.post("/packages/1/edit", data=only).status_code == 303
+    with rows() as session:
+        assert packages.valid_for(session, 1) == ({cast.pat_id}, {cast.harbour_id})
 
 
 @pytest.mark.parametrize(
