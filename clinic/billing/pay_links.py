@@ -51,7 +51,7 @@ def link(session: Session, who: Actor, payer_id: int, invoice_id: int | None, no
     same = PayLink.invoice_id == invoice_id if invoice_id is not None else PayLink.invoice_id.is_(None)
     found = session.scalar(select(PayLink).where(PayLink.contact_id == payer_id, same, PayLink.ends_at > now + LIFE / 2))
     if found is None:
-        found = PayLink(token=secrets.token_urlsafe(24), contact_id=payer_id, invoice_id=invoice_id, created_at=now,
+        found = PayLink(token=secrets.token_urlsafe(32), contact_id=payer_id, invoice_id=invoice_id, created_at=now,
                         created_by_id=who.user_id, ends_at=now + LIFE)  # fmt: skip
         session.add(found)
         session.flush()
