@@ -42,6 +42,7 @@ class Draft:
     buffer_before_minutes: int = 0
     buffer_after_minutes: int = 0
     is_auto_invoiced: bool = False
+    is_online: bool = False
     practitioner_ids: tuple[int, ...] | None = field(default=None)  # None: all
 
 
@@ -59,6 +60,7 @@ class TypeRow:
     is_hourly: bool
     is_rate_flexible: bool
     fee: str | None
+    is_online: bool
     is_archived: bool
 
 
@@ -88,7 +90,8 @@ def listed(session: Session, *, is_archived: bool = False) -> list[TypeRow]:
             id=kind.id, name=kind.name, kind=kind.kind, colour=kind.colour, minutes=kind.duration_minutes,
             is_duration_flexible=kind.is_duration_flexible, rate_cents=fee.amount_cents if fee else kind.rate_cents,
             is_hourly=fee.is_hourly if fee else kind.is_hourly, is_rate_flexible=kind.is_rate_flexible,
-            fee=" ".join(part for part in (fee.code, fee.description) if part) if fee else None, is_archived=kind.is_archived,
+            fee=" ".join(part for part in (fee.code, fee.description) if part) if fee else None, is_online=kind.is_online,
+            is_archived=kind.is_archived,
         )
         for kind, fee in rows
     ]  # fmt: skip
@@ -262,6 +265,7 @@ def _fill(kind: AppointmentType, draft: Draft) -> None:
     kind.buffer_before_minutes, kind.buffer_after_minutes = draft.buffer_before_minutes, draft.buffer_after_minutes
     kind.requires_room = draft.requires_room and not is_activity
     kind.is_auto_invoiced = draft.is_auto_invoiced and is_activity
+    kind.is_online = draft.is_online and not is_activity
     kind.is_for_all = draft.practitioner_ids is None
 
 
@@ -275,4 +279,5 @@ def _detail(draft: Draft) -> dict[str, Any]:
     return {
         "kind": draft.kind.value, "minutes": draft.duration_minutes, "fee_id": draft.fee_id, "rate_cents": draft.rate_cents,
         "flexible_duration": draft.is_duration_flexible, "flexible_rate": draft.is_rate_flexible,
+        "online": draft.is_online,
     }  # fmt: skip

@@ -56,6 +56,7 @@ class TypeForm(HouseForm):
     modes = ManyField("How it is given", choices=[SelectChoice(mode.value, MODE_WORDS[mode]) for mode in Mode],
                       validate_choice=False)  # fmt: skip
     requires_room = BooleanField("Requires a room")
+    is_online = BooleanField("Clients may book it online")
     buffer_before = WholeField("Free before it, minutes", least=0, most=BUFFER_MAX, required=False)
     buffer_after = WholeField("Free after it, minutes", least=0, most=BUFFER_MAX, required=False)
     is_auto_invoiced = BooleanField("Invoice by itself when it is billed to an organisation or a referrer")
@@ -85,6 +86,7 @@ class TypeForm(HouseForm):
             "is_rate_flexible": kind.is_rate_flexible,
             "modes": kind.modes.split(",") if kind.modes else [],
             "requires_room": kind.requires_room,
+            "is_online": kind.is_online,
             "buffer_before": kind.buffer_before_minutes or None,
             "buffer_after": kind.buffer_after_minutes or None,
             "is_auto_invoiced": kind.is_auto_invoiced,
@@ -112,6 +114,7 @@ class TypeForm(HouseForm):
             is_rate_flexible=self.is_rate_flexible.data,
             modes=tuple(mode for mode in Mode if mode.value in (self.modes.data or [])),
             requires_room=self.requires_room.data,
+            is_online=self.is_online.data,
             buffer_before_minutes=self.buffer_before.data or 0,
             buffer_after_minutes=self.buffer_after.data or 0,
             is_auto_invoiced=self.is_auto_invoiced.data,

@@ -60,6 +60,7 @@ class AppointmentType(Base):
     __table_args__ = (
         CheckConstraint("duration_minutes BETWEEN 5 AND 1440", name="duration"),
         CheckConstraint("buffer_before_minutes BETWEEN 0 AND 120 AND buffer_after_minutes BETWEEN 0 AND 120", name="buffers"),
+        CheckConstraint("NOT is_online OR kind = 'appointment'", name="online"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -82,6 +83,8 @@ class AppointmentType(Base):
     is_for_all: Mapped[bool] = mapped_column(default=True)
     # Automatic invoicing of an Activity, for organisations and referrers only (rulebook 2.5).
     is_auto_invoiced: Mapped[bool] = mapped_column(default=False)
+    # Clients may book it themselves; never an Activity (rulebook 2.4).
+    is_online: Mapped[bool] = mapped_column(default=False)
     is_archived: Mapped[bool] = mapped_column(default=False)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from clinic.calendar import booking, types
 from clinic.kernel.errors import NotFoundError, RefusalError
@@ -20,6 +21,18 @@ def test_an_activity_has_neither_delivery_mode_nor_room(session, cast):
     appointment = replace(asked, name="Walk", kind=ItemKind.APPOINTMENT)
     made = types.add(session, cast.olga, appointment, NOW)
     assert (types.modes_of(made), made.requires_room, made.is_auto_invoiced) == ((Mode.VIDEO,), True, False)
+
+
+def test_clients_may_be_let_book_an_appointment_online_and_an_activity_never(session, cast):
+    walk = replace(LETTER, name="Walk", kind=ItemKind.APPOINTMENT, modes=(Mode.VIDEO,), is_online=True)
+    made = types.add(session, cast.olga, walk, NOW)
+    assert made.is_online
+    assert {row.name for row in types.listed(session) if row.is_online} == {"Walk"}
+    # The kind changes, and the tick goes; the database holds it too.
+    assert not types.edit(session, cast.olga, made.id, replace(walk, kind=ItemKind.ACTIVITY), NOW).is_online
+    made.is_online = True
+    with pytest.raises(IntegrityError):
+        session.flush()
 
 
 def test_a_kind_is_fixed_once_something_was_booked_as_it(session, cast):
