@@ -118,6 +118,10 @@ SETTINGS = [
     Row("settings.client_billing", "GET", "/settings/client-billing", OWNER),
     Row("settings.documents", "GET", "/settings/client-billing/documents", OWNER),
     Row("settings.documents", "POST", "/settings/client-billing/documents", OWNER),
+    Row("settings.change_logo", "GET", "/settings/client-billing/documents/logo", OWNER),
+    Row("settings.change_logo", "POST", "/settings/client-billing/documents/logo", OWNER),
+    Row("settings.remove_logo", "GET", "/settings/client-billing/documents/logo/remove", OWNER),
+    Row("settings.remove_logo", "POST", "/settings/client-billing/documents/logo/remove", OWNER),
 ]
 USERS = [  # the blueprint `staff`; STAFF is everyone who works here
     Row("staff.index", "GET", "/settings/users/", OWNER),
@@ -209,6 +213,7 @@ PACKAGES = [
 ]
 INVOICES = [
     Row("invoices.index", "GET", "/invoices/", STAFF),
+    Row("invoices.logo", "GET", "/invoices/logo", STAFF),
     Row("invoices.new", "GET", "/invoices/new", STAFF),
     Row("invoices.start", "POST", "/invoices/new", STAFF),
     Row("invoices.show", "GET", "/invoices/999999", STAFF),

@@ -14,6 +14,7 @@ from clinic.billing.paper import Paper
 from clinic.billing.sheet import Sheet
 from clinic.kernel.errors import RefusalError
 from clinic.models.billing import StoredDocument
+from clinic.practice import logo
 from clinic.practice.permissions import Actor
 
 Door = Callable[[], AbstractContextManager[Session]]
@@ -38,9 +39,10 @@ def invoice_pdf(reader: Door, writer: Door, paper: Paper, who: Actor, invoice_id
         shown = sheet.with_package(session, invoice, sheet.of(session, invoice, now), now)
         key = content_hash(shown, paper)
         kept = session.get(StoredDocument, key)
+        picture = logo.printed(session) if kept is None else None
     if kept is not None:
         return kept.pdf, file_name(shown)
-    pdf = paper.pdf(INVOICE, {"sheet": shown, "house": shown.house})
+    pdf = paper.pdf(INVOICE, {"sheet": shown, "house": shown.house, "logo": picture})
     with writer() as session:
         if session.get(StoredDocument, key) is None:
             session.add(StoredDocument(content_hash=key, invoice_id=invoice_id, pdf=pdf, created_at=now))

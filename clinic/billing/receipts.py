@@ -32,7 +32,7 @@ from clinic.models.money import (
 )
 from clinic.models.people import Client, Contact
 from clinic.models.practice import User
-from clinic.practice import audit, settings
+from clinic.practice import audit, logo, settings
 from clinic.practice.permissions import Actor
 from clinic.practice.settings import House
 
@@ -89,6 +89,7 @@ class Receipt:
     unallocated_cents: int
     refunded: tuple[tuple[date, str, int], ...]
     is_undone: bool
+    logo: str  # by its hash
 
     @property
     def kept_cents(self) -> int:
@@ -152,10 +153,11 @@ def pdf(reader: Door, writer: Door, paper: Paper, who: Actor, payment_id: int, n
         content = json.dumps([paper.version(RECEIPT), asdict(shown)], sort_keys=True, default=str)
         key = sha256(content.encode()).hexdigest()
         kept = session.get(StoredDocument, key)
+        picture = logo.printed(session) if kept is None else None
     name = f"Receipt-{shown.number}.pdf"
     if kept is not None:
         return key, kept.pdf, name
-    made = paper.pdf(RECEIPT, {"receipt": shown, "house": shown.house})
+    made = paper.pdf(RECEIPT, {"receipt": shown, "house": shown.house, "logo": picture})
     with writer() as session:
         if session.get(StoredDocument, key) is None:
             session.add(StoredDocument(content_hash=key, pdf=made, created_at=now))
@@ -215,6 +217,7 @@ def _receipt(
             if refund.status is RefundStatus.DONE
         ),
         is_undone=payment.reversed_at is not None,
+        logo=settings.practice(session).logo_sha256 or "",
     )
 
 

@@ -88,6 +88,7 @@ class Sheet:
     counts: Counts | None
     note: str
     footer: str
+    logo: str  # today's, by its hash: how a document looks is not what was issued
 
     @property
     def is_draft(self) -> bool:
@@ -149,6 +150,7 @@ def of(session: Session, invoice: Invoice, now: datetime) -> Sheet:
         counts=None,
         note=invoice.note,
         footer=practice["footer"],
+        logo=settings.practice(session).logo_sha256 or "",
     )
 
 

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from wtforms import BooleanField, RadioField, SelectField
+from wtforms import BooleanField, FileField, RadioField, SelectField
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 
 from clinic.billing.document_settings import DocumentSettings, MethodName
@@ -92,6 +92,12 @@ class MissedForm(HouseForm):
             late_cancel_bp=self.late_cancel_bp.data,
             no_show_bp=self.no_show_bp.data,
         )
+
+
+class LogoForm(HouseForm):
+    """Ask for the picture at the head of documents; the file itself comes beside the fields."""
+
+    logo = FileField("Picture", render_kw={"accept": "image/png,image/jpeg"})
 
 
 class DocumentsForm(HouseForm):

@@ -70,6 +70,8 @@ class Practice(Base):
     due_days: Mapped[int] = mapped_column(default=14)
     overdue_after_days: Mapped[int] = mapped_column(default=0)
     document_footer: Mapped[str] = mapped_column(default="")
+    # What stands at the head of every document; None: nothing.
+    logo_sha256: Mapped[str | None] = mapped_column(ForeignKey("logos.sha256"))
     line_description: Mapped[str] = mapped_column(default="")
     bills_zero_fees: Mapped[bool] = mapped_column(default=False)
     tax_inclusive: Mapped[bool] = mapped_column(default=False)
@@ -91,6 +93,19 @@ class Practice(Base):
     autopay_minimum_cents: Mapped[int] = mapped_column(default=50)
     # Set when a backup was restored: AutoPay stays off until a person confirms.
     restored_at: Mapped[datetime | None]
+
+
+class Logo(Base):
+    """Hold the picture at the head of documents under the SHA-256 of its bytes."""
+
+    __tablename__ = "logos"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    image: Mapped[bytes]
+    mimetype: Mapped[str]
+    width_px: Mapped[int]
+    height_px: Mapped[int]
+    created_at: Mapped[datetime]
 
 
 class Location(Base):

@@ -1,6 +1,7 @@
 """Recompute what must always be true and name what is off: a sentence each, never a name of a person."""
 
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 
 from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
@@ -31,7 +32,7 @@ from clinic.models.money import (
     Posting,
     Refund,
 )
-from clinic.models.practice import AuditEntry
+from clinic.models.practice import AuditEntry, Logo
 from clinic.practice import audit, settings
 
 CHUNK = 500
@@ -305,6 +306,15 @@ def _messages(session: Session) -> Iterator[str]:
         yield f"Message {identity} waits for a client who is not booked."
 
 
+def _logo(session: Session) -> Iterator[str]:
+    worn = settings.practice(session).logo_sha256
+    for kept in session.scalars(select(Logo)):
+        if sha256(kept.image).hexdigest() != kept.sha256:
+            yield "The logo is not the picture that was taken."
+        if kept.sha256 != worn:
+            yield "A logo is kept that no document carries."
+
+
 def _audit(session: Session) -> Iterator[str]:
     before = ""
     for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=CHUNK)):
@@ -316,5 +326,5 @@ def _audit(session: Session) -> Iterator[str]:
 
 CHECKS: tuple[Callable[[Session], Iterator[str]], ...] = (
     _guards, _transactions, _invoices, _credit_notes, _payments, _refunds, _disputes, _charges, _numbers, _overlaps, _items,
-    _series, _packages, _links, _messages, _audit,
+    _series, _packages, _links, _messages, _logo, _audit,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.models.people import Client
 from clinic.people import clients, contacts
+from clinic.practice import logo as practice_logo
 from clinic.practice import once, settings
 from clinic.practice.permissions import Permission
 from clinic.views import invoice_page, invoice_tabs, pages
@@ -23,6 +24,7 @@ from clinic.views.frame import Word
 
 bp = Blueprint("invoices", __name__)
 MATCHES_MAX = 12
+LOGO_SECONDS = 86_400
 KEPT = ("q", "client", "from", "until")  # what stays when another filter is chosen
 
 
@@ -158,6 +160,16 @@ def download(invoice_id: int) -> Answer:
     pdf, name = documents.invoice_pdf(reading, writing, current_app.extensions["paper"], actor(), invoice_id, now())
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(pdf, mimetype="application/pdf", headers=headers)
+
+
+@bp.get("/invoices/logo")
+@requires(Permission.SEE_INVOICES)
+def logo() -> Answer:
+    """Answer with the picture at the head of documents. Its address changes with it."""
+    with reading() as session:
+        found = practice_logo.shown(session)
+    headers = {"Cache-Control": f"private, max-age={LOGO_SECONDS}, immutable" if request.args.get("v") else "no-store"}
+    return Response(found.image, mimetype=found.mimetype, headers=headers)
 
 
 @bp.route("/calendar/items/<int:item_id>/invoice", methods=["GET", "POST"])

@@ -3,14 +3,14 @@
 from flask import Blueprint, redirect, request, url_for
 
 from clinic.billing import document_settings, uninvoiced
-from clinic.forms.settings import DetailsForm, DocumentsForm, MissedForm
+from clinic.forms.settings import DetailsForm, DocumentsForm, LogoForm, MissedForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.practice import details as practice_details
-from clinic.practice import settings
+from clinic.practice import logo, settings
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now, requires
-from clinic.views.answer import Answer, page, say
+from clinic.views.answer import Answer, leave, page, say
 from clinic.views.side import purposes, side
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
@@ -72,9 +72,7 @@ def client_billing() -> Answer:
 def documents() -> Answer:
     """Show or save Client billing documents."""
     with reading() as session:
-        practice = settings.practice(session)
         current = document_settings.current(session)
-        old = uninvoiced.summary(session, now())
     form = DocumentsForm.of(request.form if request.method == "POST" else None, current)
     if request.method == "POST" and form.validate():
         try:
@@ -83,4 +81,45 @@ def documents() -> Answer:
             say("Client billing documents saved.")
         except RefusalError as error:
             form.refuse(error)
-    return page("settings/documents.html", form=form, then=url_for(".documents"), practice=practice, current=current, old=old)
+    return _documents(form)
+
+
+@bp.route("/client-billing/documents/logo", methods=["GET", "POST"])
+@requires(Permission.SETTINGS)
+def change_logo() -> Answer:
+    """Take a logo for every document."""
+    if request.method == "GET":
+        return redirect(url_for(".documents", _anchor="logo-form"))
+    form, sent = LogoForm(), request.files.get("logo")
+    try:
+        image = sent.read() if sent is not None else b""
+        with writing() as session:
+            logo.replace(session, actor(), image, now())
+        say("Logo saved. It stands at the head of every document.")
+    except RefusalError as error:
+        form.refuse(error)
+    return _documents(logo_form=form)
+
+
+@bp.route("/client-billing/documents/logo/remove", methods=["GET", "POST"])
+@requires(Permission.SETTINGS)
+def remove_logo() -> Answer:
+    """Let documents go without a logo."""
+    there = url_for(".documents", _anchor="logo-form")
+    if request.method == "POST":
+        with writing() as session:
+            logo.remove(session, actor(), now())
+        say("Logo removed.")
+        return leave(there)
+    return redirect(there)
+
+
+def _documents(form: DocumentsForm | None = None, logo_form: LogoForm | None = None) -> Answer:
+    """Answer with the page of both forms; the one that was posted says how it went."""
+    with reading() as session:
+        practice, current = settings.practice(session), document_settings.current(session)
+        old = uninvoiced.summary(session, now())
+    return page(
+        "settings/documents.html", form=form or logo_form, then=url_for(".documents"), practice=practice, current=current,
+        old=old, documents=form or DocumentsForm.of(None, current), logo_form=logo_form or LogoForm(),
+    )  # fmt: skip
