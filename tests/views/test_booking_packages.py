@@ -196,6 +196,8 @@ def test_use_package_links_what_was_unlinked_by_hand_and_nothing_links_it_before
     assert "Use package" in fay.get("/calendar/items/1").text
     form = fay.get("/calendar/items/1/use-package")
     assert "5 left" in form.text
+    for page in ("", "/use-package", "/edit", "/move", "/repeat", "/cancel", "/no-show", "/delete"):  # a page has a heading
+        assert '<h1 id="flyout-title">' in fay.get(f"/calendar/items/1{page}").text, page
     refused = fay.post("/calendar/items/1/use-package", data={"once": once.new_key(), "package": "1"})
     assert refused.status_code == 422
     posted = {"once": once.new_key(), "package": _Fields(form.text).data["package"]}
