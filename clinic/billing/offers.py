@@ -1,6 +1,6 @@
 """What may be sold to whom: the list of packages, and for one client the payers, practitioners and places to choose from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import literal, select, union_all
@@ -15,6 +15,8 @@ from clinic.people import clients, contacts, groups
 from clinic.practice import settings
 from clinic.practice.permissions import Actor
 
+FOUND_MAX = 8
+MATES_MAX = 100
 Choices = list[tuple[int, str]]
 
 
@@ -71,6 +73,7 @@ class Offer:
     practitioners: Choices
     locations: Choices
     mates: Choices
+    is_nobody_found: bool
     payer_id: int | None
     practitioner_id: int | None
     location_id: int | None
@@ -114,19 +117,17 @@ def fee_choices(session: Session, package: Package | None = None) -> Choices:
     ]
 
 
-def practitioners(session: Session, who: Actor, package: Package | None = None) -> Choices:
+def practitioners(session: Session, who: Actor, named: Collection[int] = ()) -> Choices:
     """Return with whom this person may sell, and whom a template names already: saving it must not widen it."""
     known = {practitioner.id: practitioner.name for practitioner in _practitioners(session, who)}
-    named = packages.valid_for(session, package.id)[0] if package else set()
-    return [*known.items(), *_named(session, Practitioner, named - known.keys())]
+    return [*known.items(), *_named(session, Practitioner, set(named) - known.keys())]
 
 
-def locations(session: Session, package: Package | None = None) -> Choices:
+def locations(session: Session, named: Collection[int] = ()) -> Choices:
     """Return where sessions are given, and what a template names already."""
     query = select(Location.id, Location.name).where(~Location.is_archived).order_by(Location.name, Location.id)
     known = {row.id: row.name for row in session.execute(query)}
-    named = packages.valid_for(session, package.id)[1] if package else set()
-    return [*known.items(), *_named(session, Location, named - known.keys())]
+    return [*known.items(), *_named(session, Location, set(named) - known.keys())]
 
 
 def _named(session: Session, model: type[Practitioner] | type[Location], ids: set[int]) -> Choices:
@@ -137,13 +138,16 @@ def _named(session: Session, model: type[Practitioner] | type[Location], ids: se
 
 
 def offer(
-    session: Session, who: Actor, client_id: int, *, package_id: int | None = None, attendee_id: int | None = None
-) -> Offer:
+    session: Session, who: Actor, client_id: int, *, package_id: int | None = None, attendee_id: int | None = None,
+    shared_ids: Iterable[int] = (), find: str = "",
+) -> Offer:  # fmt: skip
     """Return what there is to choose when selling to a client.
 
     Args:
         package_id: the package chosen; the only one there is needs no choosing.
         attendee_id: the appointment it is sold from, whose practitioner, location and payer are where the choice begins.
+        shared_ids: clients named already to share it, offered beside those of the client's groups.
+        find: a name typed to share it with someone else.
 
     Raises:
         NotFoundError: the client is not theirs.
@@ -158,12 +162,14 @@ def offer(
     places = [(place_id, name) for place_id, name in locations(session) if not valid.places or place_id in valid.places]
     usual = next((each for each in people if each.id == client.practitioner_id), people[0] if people else None)
     place = _place_of(session, client_id, attendee_id)
+    found = [row.id for row in clients.search(session, who, find, limit=FOUND_MAX) if row.id != client_id]
     begins = place or (usual.id if usual else None, usual.location_id if usual else None, client.default_payer_id)
     return Offer(
         client_id=client.id, client_name=client.name, copy=copy,
         packages=[_row(package, named.get(package.id, _Validity())) for package in sold.values()],
         payers=[(payer.contact_id, f"{payer.name} ({payer.role})") for payer in contacts.payers_of(session, client_id)],
-        practitioners=[(each.id, each.name) for each in people], locations=places, mates=_mates(session, who, client),
+        practitioners=[(each.id, each.name) for each in people], locations=places,
+        mates=_mates(session, who, client, [*shared_ids][:MATES_MAX] + found), is_nobody_found=bool(find) and not found,
         practitioner_id=begins[0], location_id=begins[1], payer_id=begins[2],
     )  # fmt: skip
 
@@ -224,11 +230,14 @@ def _practitioners(session: Session, who: Actor) -> Sequence[Practitioner]:
     return session.scalars(query.order_by(Practitioner.name, Practitioner.id)).all()
 
 
-def _mates(session: Session, who: Actor, client: Client) -> Choices:
-    # A shared pack is for a couple or a family: whoever stands in a group with the client.
-    found = {
+def _mates(session: Session, who: Actor, client: Client, named_ids: Iterable[int]) -> Choices:
+    # Whoever stands in a group with the client is offered unasked, anyone else once found by name.
+    mates = {
         member.client_id: member.name
         for group in groups.groups_of(session, who, client.id)
         for member in groups.members_of(session, group.id)
     }
-    return [(client_id, name) for client_id, name in found.items() if client_id != client.id]
+    others = set(named_ids) - mates.keys()
+    if others:
+        mates |= {other.client_id: other.name for other in groups.named(session, who, sorted(others))}
+    return [(client_id, name) for client_id, name in mates.items() if client_id != client.id]

@@ -24,6 +24,7 @@ from clinic.forms.base import (
 )
 from clinic.kernel import clock
 from clinic.models.billing import ExpiryUnit, Package, PackageKind
+from clinic.people.clients import SEARCH_CHARS_MAX
 
 ROWS_SHOWN_MIN, ROWS_SPARE, ROWS_MAX = 4, 2, 20
 EXPIRES_MAX = 3_650
@@ -127,8 +128,19 @@ class SellForm(OnceForm):
     price = MoneyField("Price", required=False)
     expires = DayField("Good through", required=False)
     never = BooleanField("No last day")
-    mates = ManyField("Shared with", coerce=int)
+    mates = ManyField("Shared with", coerce=chosen)
+    find = line("Find a client", most=SEARCH_CHARS_MAX, render_kw={"type": "search", "autocomplete": "off"})
     draft = BooleanField("Save as draft")
+
+    @property
+    def shared_ids(self) -> list[int]:
+        """Return who is ticked to share it, whether or not they may."""
+        return [client_id for client_id in self.mates.data or () if client_id]
+
+    @property
+    def wanted_name(self) -> str:
+        """Return the name typed to find someone else."""
+        return (self.find.data or "").strip()[:SEARCH_CHARS_MAX]
 
     def offer(self, offer: Offer) -> None:
         """Fill in what there is to choose from."""
@@ -150,7 +162,7 @@ class SellForm(OnceForm):
         """Return what was entered."""
         rows = tuple(FeeRow(row.form.fee_id.data or 0, row.form.quantity.data or 0) for row in self.rows)
         return Sale(
-            package_id=self.package.data, client_ids=(client_id, *(self.mates.data or ())), payer_id=self.payer.data,
+            package_id=self.package.data, client_ids=(client_id, *self.shared_ids), payer_id=self.payer.data,
             practitioner_id=self.practitioner.data, location_id=self.location.data, expires_date=self.expires.data,
             never_expires=self.never.data, rows=rows, price_cents=self.price.data,
         )  # fmt: skip

@@ -1,8 +1,9 @@
 """Packages: the list of templates, their form, and selling one."""
 
 from functools import partial
+from typing import Any
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, render_template, request, url_for
 
 from clinic.billing import offers, packages
 from clinic.calendar import linking
@@ -50,9 +51,10 @@ def edit(package_id: int) -> Answer:
     """Show a template's form, or change it."""
     with reading() as session:
         package = packages.package_for(session, package_id)
-        shown = PackageForm.shown(package, *packages.valid_for(session, package_id))
+        named = packages.valid_for(session, package_id)
+        shown = PackageForm.shown(package, *named)
     form = PackageForm(request.form) if request.method == "POST" else PackageForm(data=shown)
-    _package_form(form, package)
+    _package_form(form, package, named)
     if request.method == "POST" and form.validate():
         try:
             with writing() as session:
@@ -108,18 +110,27 @@ def sell(client_id: int) -> Answer:
     """Show what may be sold to a client, or sell it: the invoice is issued, or kept as a draft."""
     attendee_id = request.args.get("attendee", type=chosen)  # sold from this appointment's flyout
     package_id = request.values.get("package", type=chosen)
+    posted = SellForm(request.form) if request.method == "POST" else None
+    shared_ids, find = (posted.shared_ids, posted.wanted_name) if posted else ([], "")
     with reading() as session:
-        offer = offers.offer(session, actor(), client_id, package_id=package_id, attendee_id=attendee_id)
-    form = SellForm(request.form) if request.method == "POST" else SellForm(data=SellForm.shown(offer))
+        offer = offers.offer(session, actor(), client_id, package_id=package_id, attendee_id=attendee_id,
+                             shared_ids=shared_ids, find=find)  # fmt: skip
+    form = posted or SellForm(data=SellForm.shown(offer))
     form.offer(offer)
+    shown: dict[str, Any] = {
+        "form": form,
+        "offer": offer,
+        "here": partial(url_for, ".sell", client_id=client_id, attendee=attendee_id),
+    }
+    if "look" in request.form or (find and "sell" not in request.form):  # Find, or Enter with something to find: no sale
+        return render_template("packages/sell.html", **shown)
     then = ""
-    if request.method == "POST" and form.validate():
+    if posted and form.validate():
         try:
             then = _sold(client_id, form, attendee_id)
         except RefusalError as refusal:
             form.refuse(refusal)
-    here = partial(url_for, ".sell", client_id=client_id, attendee=attendee_id)
-    return page("packages/sell.html", form=form, then=then, offer=offer, here=here)
+    return page("packages/sell.html", then=then, **shown)
 
 
 def _sold(client_id: int, form: SellForm, attendee_id: int | None) -> str:
@@ -135,8 +146,11 @@ def _sold(client_id: int, form: SellForm, attendee_id: int | None) -> str:
     return key.location
 
 
-def _package_form(form: PackageForm, package: Package | None = None) -> PackageForm:
+def _package_form(
+    form: PackageForm, package: Package | None = None, named: tuple[set[int], set[int]] = (set(), set())
+) -> PackageForm:
     with reading() as session:
         choices = offers.fee_choices(session, package)
-        form.offer(choices, offers.practitioners(session, actor(), package), offers.locations(session, package))
+        people, places = offers.practitioners(session, actor(), named[0]), offers.locations(session, named[1])
+        form.offer(choices, people, places)
     return form

@@ -7,6 +7,7 @@ from clinic.billing import packages
 from clinic.calendar import booking
 from clinic.models.billing import Invoice, InvoiceLine, Package, PackageClient, PackageSale
 from clinic.models.practice import Location, Practitioner
+from clinic.people import clients
 from clinic.practice import once
 from tests.cast import NOW
 from tests.conftest import HTMX
@@ -116,6 +117,26 @@ def test_selling_issues_the_invoice_and_leads_to_it(as_, rows, cast, package, he
         assert word in page, word
     for client_id in (cast.cleo_id, cast.otto_id):
         assert "Five sessions" in fay.get(f"/clients/{client_id}/packages").text
+
+
+def test_it_is_shared_with_anyone_found_by_name_and_looking_sells_nothing(as_, rows, write, cast, package):
+    fay, address = as_("fay"), f"/packages/sell/{cast.cleo_id}?package=1"
+    with write() as session:
+        ines_id = clients.add(session, cast.fay, clients.Details("Ines", "Quill"), NOW).id
+    assert "Ines Quill" not in fay.get(address).text
+    looked = fay.post(address, data=_sale(cast, find="quill", price="600", look="1"))
+    assert looked.status_code == 200
+    for words in ("Ines Quill", 'value="600', f'name="mates" type="checkbox" value="{ines_id}"'):
+        assert words in looked.text, words
+    assert "Ines Quill" in fay.post(address, data=_sale(cast, find="ines")).text  # Enter in the field looks too
+    nobody = fay.post(address, data=_sale(cast, find="nobody", mates=[ines_id])).text
+    assert "No other client of that name." in nobody
+    assert f'<input checked id="mates-1" name="mates" type="checkbox" value="{ines_id}">' in nobody
+    with rows() as session:
+        assert session.scalar(select(func.count()).select_from(PackageSale)) == 0
+    assert fay.post(address, data=_sale(cast, find="quill", mates=[ines_id], sell="1")).status_code == 303
+    with rows() as session:
+        assert set(session.scalars(select(PackageClient.client_id))) == {cast.cleo_id, ines_id}
 
 
 def test_sold_from_an_appointment_that_appointment_takes_the_first_line(as_, rows, write, cast, package):
