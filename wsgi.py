@@ -10,4 +10,5 @@ if startup.is_server():
     startup.require_fit(app)
     if app.config["CLINIC"].SCHEDULER == "on":
         config = app.config["CLINIC"]
-        scheduler.start(app.app_context, gateway_from(config), mailer_from(config.SMTP_URL, config.BASE_URL))
+        mailer = mailer_from(config.SMTP_URL, config.BASE_URL)
+        scheduler.start(app.app_context, gateway_from(config), mailer, app.extensions["paper"])

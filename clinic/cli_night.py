@@ -48,7 +48,7 @@ AT = click.option("--at", type=Instant(), help="Move the clock; only while no re
 @with_appcontext
 def tick(at: datetime | None) -> None:
     """Do everything that is due, exactly as the scheduler would."""
-    for sentence in ticking.tick(_gateway(), _clock(at), _mailer(at)):
+    for sentence in ticking.tick(_gateway(), _clock(at), _mailer(at), current_app.extensions["paper"]):
         click.echo(sentence)
 
 

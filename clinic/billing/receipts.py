@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import packages, payments, refunds, snapshot, whereabouts
@@ -15,11 +15,12 @@ from clinic.billing.paper import Paper
 from clinic.billing.sheet import Party, party_of
 from clinic.billing.whereabouts import Place
 from clinic.kernel import locales
-from clinic.messages import letters
+from clinic.messages import letters, wording
 from clinic.messages.letters import Letter
 from clinic.models.billing import Invoice, PackageSale, StoredDocument
-from clinic.models.messages import Message, MessageKind
+from clinic.models.messages import Message, MessageKind, MessageState
 from clinic.models.money import (
+    Checkout,
     Dispute,
     DisputeStatus,
     LedgerTransaction,
@@ -33,11 +34,12 @@ from clinic.models.money import (
 from clinic.models.people import Client, Contact
 from clinic.models.practice import User
 from clinic.practice import audit, logo, settings
-from clinic.practice.permissions import Actor
+from clinic.practice.permissions import CLOCK, Actor
 from clinic.practice.settings import House
 
 Door = Callable[[], AbstractContextManager[Session]]
 RECEIPT = "receipt.html"
+BY_ITSELF_WITHIN = timedelta(days=1)  # a server that was down for longer writes nobody out of the blue
 REFUND_WORDS = {
     RefundStatus.PENDING: "No answer yet",
     RefundStatus.UNKNOWN: "No answer yet",
@@ -171,13 +173,60 @@ def send(session: Session, who: Actor, payment_id: int, document: tuple[str, str
         NotFoundError: there is no such payment, or it is not theirs.
         RefusalError: the payer has no address, or the practice sends no receipts.
     """
-    record = of(session, who, payment_id)
-    shown = record.receipt
-    values = {"amount": shown.house.money(shown.amount_cents), "date": locales.day(shown.received_date, shown.house.locale)}
-    letter = Letter(MessageKind.RECEIPT, record.payer_id, values, client_id=record.client_id, attachment=document)
-    sent = letters.must_write(session, who, letter, now)
+    sent = letters.must_write(session, who, _letter(of(session, who, payment_id), document), now)
     audit.record(session, who, "sent receipt", "payment", payment_id, now, message_id=sent.id)
     return sent
+
+
+def unsent(session: Session, now: datetime) -> list[int]:
+    """List the payments by link of the last day whose payer has an address and was sent no receipt, oldest first."""
+    if not wording.of(session, MessageKind.RECEIPT).is_on:
+        return []
+    found = session.scalars(
+        select(Payment.id)
+        .join(Checkout, Checkout.payment_id == Payment.id)
+        .join(Contact, Contact.id == Payment.payer_id)
+        .where(Checkout.closed_at > now - BY_ITSELF_WITHIN, Payment.reversed_at.is_(None), Contact.email != "")
+        .order_by(Payment.id)
+    ).all()
+    # Someone at the desk may have been faster.
+    told = session.execute(
+        select(Message.once_key, Message.attachment_name).where(
+            or_(
+                Message.once_key.in_(map(_once_key, found)),
+                Message.attachment_name.in_(f"Receipt-R-{each}.pdf" for each in found),
+            )
+        )
+    ).all()
+    known = {words for row in told for words in row}
+    return [each for each in found if not known & {_once_key(each), f"Receipt-R-{each}.pdf"}]
+
+
+def send_by_itself(session: Session, payment_id: int, document: tuple[str, str] | None, now: datetime) -> Message | None:
+    """Queue the receipt of a payment by link; None: it was before. Safe to repeat. Must run inside `writing()`.
+
+    Without a document, as it could not be made, it stands in the outbox as not sent.
+    """
+    letter = _letter(of(session, CLOCK, payment_id), document, once_key=_once_key(payment_id))
+    message = letters.write(session, CLOCK, letter, now)
+    if message is not None and document is None:
+        message.state, message.last_error = (
+            MessageState.DROPPED,
+            "The receipt could not be made into a PDF; see the payment's page.",
+        )
+    return message
+
+
+def _once_key(payment_id: int) -> str:
+    return f"link-receipt-{payment_id}"
+
+
+def _letter(record: Record, document: tuple[str, str] | None, *, once_key: str | None = None) -> Letter:
+    shown = record.receipt
+    values = {"amount": shown.house.money(shown.amount_cents), "date": locales.day(shown.received_date, shown.house.locale)}
+    return Letter(
+        MessageKind.RECEIPT, record.payer_id, values, client_id=record.client_id, once_key=once_key, attachment=document
+    )
 
 
 def _parties(session: Session, payment: Payment) -> tuple[Contact, str | None, Dispute | None]:

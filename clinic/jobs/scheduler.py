@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from clinic.billing.paper import Paper
 from clinic.billing.stripe_gateway import Gateway
 from clinic.jobs.tick import tick
 from clinic.kernel import clock
@@ -80,7 +81,12 @@ def lead_for(url: str) -> Lead:
     return PostgresLead(url)
 
 
-def start(enter: Callable[[], AbstractContextManager[Any]], gateway: Gateway | None, mailer: Mailer | None = None) -> Any:
+def start(
+    enter: Callable[[], AbstractContextManager[Any]],
+    gateway: Gateway | None,
+    mailer: Mailer | None = None,
+    paper: Paper | None = None,
+) -> Any:
     """Tick once a minute from a thread of this process, whenever it leads; the first tick comes at once.
 
     Args:
@@ -92,7 +98,7 @@ def start(enter: Callable[[], AbstractContextManager[Any]], gateway: Gateway | N
         lead = lead_for(db.engine.url.render_as_string(hide_password=False))
     scheduler = BackgroundScheduler(timezone="UTC")
     scheduler.add_job(
-        lambda: beat_once(enter, gateway, lead, mailer),
+        lambda: beat_once(enter, gateway, lead, mailer, paper),
         "interval",
         seconds=TICK_SECONDS,
         id="tick",
@@ -106,14 +112,18 @@ def start(enter: Callable[[], AbstractContextManager[Any]], gateway: Gateway | N
 
 
 def beat_once(
-    enter: Callable[[], AbstractContextManager[Any]], gateway: Gateway | None, lead: Lead, mailer: Mailer | None = None
+    enter: Callable[[], AbstractContextManager[Any]],
+    gateway: Gateway | None,
+    lead: Lead,
+    mailer: Mailer | None = None,
+    paper: Paper | None = None,
 ) -> None:
     """Do what is due if this process leads. A tick that fails is written down; the next one tries again."""
     try:
         if not lead.is_held():
             return
         with enter():
-            for sentence in tick(gateway, clock.now, mailer):
+            for sentence in tick(gateway, clock.now, mailer, paper):
                 log.info(sentence)
     except Exception as error:  # noqa: BLE001 - the scheduler must outlive one bad minute
         log.error("the tick failed: %s", type(error).__name__)

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import cards, night_letters, periods
 from clinic.billing.charges import WINDOW_HOURS
+from clinic.billing.paper import Paper
 from clinic.billing.stripe_gateway import Gateway
-from clinic.jobs import autopay, end_of_day, housekeeping, runs, send_messages
+from clinic.jobs import autopay, end_of_day, housekeeping, link_receipts, runs, send_messages
 from clinic.jobs.runs import Clock, Report
 from clinic.kernel import clock
 from clinic.kernel.database import reading, writing
@@ -35,7 +36,7 @@ class Due:
     housekeeping: date | None = None
 
 
-def tick(gateway: Gateway | None, now: Clock, mailer: Mailer | None = None) -> list[str]:
+def tick(gateway: Gateway | None, now: Clock, mailer: Mailer | None = None, paper: Paper | None = None) -> list[str]:
     """Do everything that is due, and say it in a sentence each. Safe to repeat, late or at once from many processes."""
     said: list[str] = []
     try:
@@ -60,6 +61,8 @@ def tick(gateway: Gateway | None, now: Clock, mailer: Mailer | None = None) -> l
     if asked.housekeeping is not None:
         said += _say(f"Packages of {asked.housekeeping.isoformat()}", housekeeping.run(asked.housekeeping, now), "looked after")
     _write_letters(now)
+    if paper is not None:
+        link_receipts.run(paper, now)
     report = send_messages.run(mailer, now)
     if report.done or report.failed:
         said += _say("Messages", report, "sent")

@@ -10,12 +10,16 @@ from datetime import timedelta
 
 import pytest
 
-from clinic.billing import autopay, ledger, pay_links, payments
+from clinic.billing import autopay, ledger, pay_links, payments, receipts
+from clinic.billing.paper import Paper
 from clinic.config import Config
 from clinic.jobs import autopay as job
+from clinic.jobs import link_receipts
 from clinic.kernel import clock
-from clinic.models.messages import Message, MessageKind
+from clinic.models.billing import StoredDocument
+from clinic.models.messages import Message, MessageKind, MessageTemplate
 from clinic.models.money import Checkout, Dispute, DisputeStatus, Payment
+from clinic.models.people import Contact
 from clinic.office import verify
 from clinic.practice import once
 from tests.billing.test_refunds import issued
@@ -88,6 +92,84 @@ def test_a_visit_nobody_tells_the_end_of_is_looked_up_by_the_clock(client, rows,
     with rows() as session:
         assert paid(session, cast) == ([15_000], 0)
         assert session.query(Checkout).one().closed_at is not None
+
+
+@pytest.mark.parametrize("teller", ["return", "webhook", "clock"])
+def test_the_receipt_goes_out_by_itself_once_whoever_tells_of_the_payment(
+    client, write, rows, cast, sent, gateway, app, teller
+):
+    link, _ = sent
+    back = on_the_hosted_page(client.post(link).headers["Location"]).removeprefix("http://localhost")
+    session_id = urllib.parse.parse_qs(urllib.parse.urlsplit(back).query)["session_id"][0]
+    body, headers = signed(event("checkout.session.completed", session_id, "evt_1"))
+    paper, later = app.extensions["paper"], clock.now() + timedelta(minutes=6)
+    tellers = {
+        "return": lambda: client.get(back),
+        "webhook": lambda: client.post("/webhooks/stripe", data=body, headers=headers),
+        "clock": lambda: job.resolve(gateway, lambda: later),
+    }
+    with app.app_context():
+        link_receipts.run(paper, clock.now)
+    assert receipts_of(rows) == [], "nothing is paid yet"
+    for tell in (tellers.pop(teller), *tellers.values()):
+        with app.app_context():
+            tell()
+            link_receipts.run(paper, clock.now)
+            link_receipts.run(paper, clock.now)
+        [(address, state, document, words)] = receipts_of(rows)
+        assert (address, state, document[:5]) == ("cleo@clients.example", "queued", b"%PDF-")
+        assert "We received $150.00" in words
+    with rows() as session:
+        assert list(verify.findings(session)) == []
+
+
+def test_no_receipt_goes_out_by_itself_without_an_address_when_switched_off_sent_by_hand_or_long_ago(
+    client, write, rows, cast, sent, as_, app
+):
+    link, _ = sent
+    client.get(on_the_hosted_page(client.post(link).headers["Location"]).removeprefix("http://localhost"))
+
+    def waiting(now=None):
+        with rows() as session:
+            return len(receipts.unsent(session, now or clock.now()))
+
+    assert (waiting(), waiting(clock.now() + timedelta(days=1, minutes=1))) == (1, 0)
+    with write() as session:
+        payer = session.get(Contact, cast.cleo_payer_id)
+        address, payer.email = payer.email, ""
+    assert waiting() == 0
+    with write() as session:
+        session.get(Contact, cast.cleo_payer_id).email = address
+        session.add(MessageTemplate(kind=MessageKind.RECEIPT, subject="x", body="x", is_on=False))
+    assert waiting() == 0
+    with write() as session:
+        session.get(MessageTemplate, MessageKind.RECEIPT).is_on = True
+        payment_id = session.query(Payment).one().id
+    assert waiting() == 1
+    as_("fay").post(f"/payments/{payment_id}/email", data={"once": once.new_key()})
+    assert waiting() == 0
+    with app.app_context():
+        link_receipts.run(app.extensions["paper"], clock.now)
+    assert len(receipts_of(rows)) == 1
+
+
+def test_a_receipt_that_cannot_be_made_stands_in_the_outbox_once(client, rows, sent, app, tmp_path):
+    link, _ = sent
+    client.get(on_the_hosted_page(client.post(link).headers["Location"]).removeprefix("http://localhost"))
+    (tmp_path / "receipt.html").write_text('<pdf:font name="x" src="nowhere.ttf"/>')
+    broken = Paper(tmp_path, app.extensions["paper"].fonts)
+    with app.app_context():
+        for paper in (broken, broken, app.extensions["paper"]):
+            link_receipts.run(paper, clock.now)
+    [(_, state, document, _)] = receipts_of(rows)
+    assert (state, document) == ("dropped", None)
+
+
+def receipts_of(rows):
+    with rows() as session:
+        found = session.query(Message).filter(Message.kind == MessageKind.RECEIPT).order_by(Message.id)
+        kept = {each.content_hash: each.pdf for each in session.query(StoredDocument)}
+        return [(each.to_address, each.state.value, kept.get(each.attachment_hash), each.body) for each in found]
 
 
 def test_who_paid_a_moment_ago_is_not_sent_to_pay_again(client, rows, cast, sent):
