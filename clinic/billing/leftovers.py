@@ -1,18 +1,18 @@
-"""What the nights leave for a person: work let go or too old, work billed by hand already, drafts, unconfirmed sessions."""
+"""What the nights leave for a person: work let go, too old or billed by hand, drafts, and what was never answered."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Integer, and_, cast, func, null, or_, select, union_all
 from sqlalchemy.orm import Session, joinedload
 
-from clinic.billing import charges, daily, periods, uninvoiced, work
+from clinic.billing import charges, daily, periods, refunds, uninvoiced, work
 from clinic.billing.daily import Survey
 from clinic.kernel import clock
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
 from clinic.models.billing import Invoice, InvoiceLine, InvoiceSource, Share
 from clinic.models.calendar import Attendee, Item, Status
-from clinic.models.money import ChargeAttempt
+from clinic.models.money import ChargeAttempt, Payment, Refund
 from clinic.models.people import Contact
 from clinic.models.practice import InvoiceCreation, Practice
 from clinic.practice import audit, settings
@@ -36,6 +36,7 @@ class Left:
     share_id: int | None = None
     line_id: int | None = None
     attempt_id: int | None = None
+    payment_id: int | None = None
     client_id: int | None = None
     invoice_id: int | None = None
 
@@ -224,17 +225,27 @@ def _unconfirmed(session: Session, practice: Practice, now: datetime) -> list[Le
 
 
 def _unanswered(session: Session, now: datetime) -> list[Left]:
-    found = session.execute(
-        select(ChargeAttempt, Contact.name)
+    """List charges and refunds whose answer never came, in one query: nothing looks into them any more."""
+    none, since = cast(null(), Integer), now - charges.KEY_LIFE
+    charged = (
+        select(Contact.name, ChargeAttempt.local_date, ChargeAttempt.amount_cents, ChargeAttempt.started_at,
+               ChargeAttempt.id.label("attempt_id"), none.label("payment_id"))
         .join(Contact, Contact.id == ChargeAttempt.contact_id)
-        .where(ChargeAttempt.status.in_(charges.UNRESOLVED), ChargeAttempt.started_at <= now - charges.KEY_LIFE)
-        .order_by(ChargeAttempt.id)
-        .limit(LEFT_MAX)
+        .where(ChargeAttempt.status.in_(charges.UNRESOLVED), ChargeAttempt.started_at <= since)
+    )  # fmt: skip
+    refunded = (
+        select(Contact.name, Refund.refunded_date, Refund.amount_cents, Refund.started_at, none, Refund.payment_id)
+        .join(Payment, Payment.id == Refund.payment_id)
+        .join(Contact, Contact.id == Payment.payer_id)
+        .where(Refund.status.in_(refunds.UNRESOLVED), Refund.started_at <= since)
     )
+    either = union_all(charged, refunded).order_by("started_at").limit(LEFT_MAX)
     return [
         Left(
-            name, attempt.local_date, attempt.amount_cents,
-            "The card processor never said whether this charge was made. Look in its own pages.", attempt_id=attempt.id,
+            row.name, row.local_date, row.amount_cents,
+            f"The card processor never said whether this {'charge' if row.attempt_id else 'refund'} was made. "
+            "Look in its own pages.",
+            attempt_id=row.attempt_id, payment_id=row.payment_id,
         )
-        for attempt, name in found
+        for row in session.execute(either)
     ]  # fmt: skip

@@ -156,7 +156,7 @@ def pdf(reader: Door, writer: Door, paper: Paper, who: Actor, payment_id: int, n
         key = sha256(content.encode()).hexdigest()
         kept = session.get(StoredDocument, key)
         picture = logo.printed(session) if kept is None else None
-    name = f"Receipt-{shown.number}.pdf"
+    name = _file_name(shown.number)
     if kept is not None:
         return key, kept.pdf, name
     made = paper.pdf(RECEIPT, {"receipt": shown, "house": shown.house, "logo": picture})
@@ -190,16 +190,15 @@ def unsent(session: Session, now: datetime) -> list[int]:
         .order_by(Payment.id)
     ).all()
     # Someone at the desk may have been faster.
+    marks = {each: {_once_key(each), _file_name(f"R-{each}")} for each in found}
+    known = set[str]().union(*marks.values())
     told = session.execute(
         select(Message.once_key, Message.attachment_name).where(
-            or_(
-                Message.once_key.in_(map(_once_key, found)),
-                Message.attachment_name.in_(f"Receipt-R-{each}.pdf" for each in found),
-            )
+            or_(Message.once_key.in_(known), Message.attachment_name.in_(known))
         )
-    ).all()
-    known = {words for row in told for words in row}
-    return [each for each in found if not known & {_once_key(each), f"Receipt-R-{each}.pdf"}]
+    )
+    said = {words for row in told for words in row}
+    return [each for each in found if not said & marks[each]]
 
 
 def send_by_itself(session: Session, payment_id: int, document: tuple[str, str] | None, now: datetime) -> Message | None:
@@ -215,6 +214,10 @@ def send_by_itself(session: Session, payment_id: int, document: tuple[str, str] 
             "The receipt could not be made into a PDF; see the payment's page.",
         )
     return message
+
+
+def _file_name(number: str) -> str:
+    return f"Receipt-{number}.pdf"
 
 
 def _once_key(payment_id: int) -> str:

@@ -4,7 +4,19 @@ from datetime import timedelta
 
 import pytest
 
-from clinic.billing import charges, credit_notes, enrolments, invoices, ledger, payments, refunds, reversals, whereabouts
+from clinic.billing import (
+    charges,
+    credit_notes,
+    daily,
+    enrolments,
+    invoices,
+    ledger,
+    leftovers,
+    payments,
+    refunds,
+    reversals,
+    whereabouts,
+)
 from clinic.billing.charges import Wanted as Charge
 from clinic.billing.invoices import NewLine
 from clinic.billing.processor import RefundAnswer, RefundSeen, Returned
@@ -160,19 +172,35 @@ def test_an_unknown_refund_is_resolved_with_its_own_key(write, rows, cast, stand
     assert refunded(stand_in) in ({0, 5_000} if fault == "error_before" else {5_000})
 
 
-def test_after_a_day_an_unknown_refund_is_never_sent_again(write, rows, cast, stand_in, gateway, charged):
+def left_for_a_person(session, now):
+    day = NIGHT.date()
+    return [each for each in leftovers.all_of(session, daily.survey(session, day), day, now) if each.payment_id]
+
+
+def test_after_a_day_an_unknown_refund_is_never_sent_again_and_left_for_a_person(
+    write, rows, cast, stand_in, gateway, charged, as_
+):
     stand_in.fault("/v1/refunds", "lost_before")
     to_card(write, gateway, cast, charged, 5_000)
     with rows() as session:
         [refund_id] = refunds.due_unresolved(session, NIGHT + DAY)
+        assert left_for_a_person(session, NIGHT + charges.KEY_LIFE - timedelta(seconds=1)) == [], (
+            "it may still be answered by itself"
+        )
     refunds.resolve(write, gateway, refund_id, NIGHT + DAY)
     assert refunded(stand_in) == 0
+    with rows() as session:
+        [left] = left_for_a_person(session, NIGHT + DAY)
+    assert (left.name, left.amount_cents, left.payment_id, left.attempt_id) == ("Cleo Abernathy", 5_000, charged, None)
+    assert "this refund" in left.words
+    assert f'<a class="btn" href="/payments/{charged}/">Open the payment' in as_("bill").get("/invoices/tonight").text
     with write() as session:
         with pytest.raises(RefusalError, match="may still be answered"):
             refunds.close_by_hand(session, cast.bill, refund_id, NIGHT)
         refunds.close_by_hand(session, cast.bill, refund_id, NIGHT + DAY)
         with pytest.raises(NotFoundError):
             refunds.close_by_hand(session, cast.bill, refund_id, NIGHT + DAY)
+        assert left_for_a_person(session, NIGHT + DAY) == []
     assert to_card(write, gateway, cast, charged, 5_000).returned is Returned.DONE
 
 

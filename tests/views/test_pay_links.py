@@ -15,6 +15,7 @@ from clinic.billing.paper import Paper
 from clinic.config import Config
 from clinic.jobs import autopay as job
 from clinic.jobs import link_receipts
+from clinic.jobs.tick import tick
 from clinic.kernel import clock
 from clinic.models.billing import StoredDocument
 from clinic.models.messages import Message, MessageKind, MessageTemplate
@@ -114,7 +115,7 @@ def test_the_receipt_goes_out_by_itself_once_whoever_tells_of_the_payment(
     for tell in (tellers.pop(teller), *tellers.values()):
         with app.app_context():
             tell()
-            link_receipts.run(paper, clock.now)
+            tick(gateway, clock.now, None, paper)
             link_receipts.run(paper, clock.now)
         [(address, state, document, words)] = receipts_of(rows)
         assert (address, state, document[:5]) == ("cleo@clients.example", "queued", b"%PDF-")
