@@ -71,10 +71,12 @@ def client_billing() -> Answer:
 @requires(Permission.SETTINGS)
 def documents() -> Answer:
     """Show or save Client billing documents."""
+    if request.method == "GET":
+        return _documents()
     with reading() as session:
         current = document_settings.current(session)
-    form = DocumentsForm.of(request.form if request.method == "POST" else None, current)
-    if request.method == "POST" and form.validate():
+    form = DocumentsForm.of(request.form, current)
+    if form.validate():
         try:
             with writing() as session:
                 document_settings.change(session, actor(), form.wanted(current), now())
