@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from clinic.billing import ledger, packages, sessions
 from clinic.billing.packages import Counts
-from clinic.models.billing import InvoiceLine, PackageClient, PackageSale, SessionEntry, SessionEvent, Share
+from clinic.models.billing import ExpiryUnit, InvoiceLine, PackageClient, PackageSale, SessionEntry, SessionEvent, Share
 from clinic.models.calendar import Attendee, Item, Status
 from clinic.models.people import Client
 from clinic.models.practice import Location, Practitioner, User
@@ -81,6 +81,7 @@ class SaleView:
     location: str
     counts: Counts
     good_through: date | None
+    lasts: str  # how long it is good while it has no last day
     balance_cents: int
     is_draft: bool
     is_over: bool
@@ -113,6 +114,7 @@ class SaleRow:
     practitioner: str
     location: str
     good_through: date | None
+    lasts: str  # how long it is good while it has no last day
     counts: Counts
     owed_cents: int
 
@@ -156,7 +158,7 @@ def sale_for_invoice(
     held = sum(line.is_held for line in lines)
     return SaleView(
         id=sale.id, invoice_id=invoice_id, name=sale.name, clients=", ".join(people), practitioner=practitioner,
-        location=location, counts=written.at(held=held, is_over=is_over), good_through=sale.expires_date,
+        location=location, counts=written.at(held=held, is_over=is_over), good_through=sale.expires_date, lasts=_lasting(sale),
         balance_cents=balance_cents, is_draft=is_draft, is_over=is_over, may_change=who.may(Permission.SELL_PACKAGES),
         may_repoint=not is_draft and who.may(Permission.REPOINT_PACKAGES),
         may_refund=not is_draft and who.may(Permission.REFUND) and any(line.state in _UNUSED for line in lines),
@@ -189,10 +191,19 @@ def sold_to(session: Session, who: Actor, client_id: int, now: datetime) -> list
     return [
         SaleRow(
             id=sale.id, invoice_id=sale.invoice_id, number=sale.invoice.number, name=sale.name, practitioner=name,
-            location=place, good_through=sale.expires_date, counts=counted[sale.id], owed_cents=owed[sale.invoice_id],
+            location=place, good_through=sale.expires_date, lasts=_lasting(sale), counts=counted[sale.id],
+            owed_cents=owed[sale.invoice_id],
         )
         for sale, name, place in found
     ]  # fmt: skip
+
+
+def _lasting(sale: PackageSale) -> str:
+    # A draft's time begins on the day it is issued.
+    if sale.expires_after is None:
+        return "No last day"
+    unit = "month" if sale.expires_unit is ExpiryUnit.MONTHS else "day"
+    return f"{sale.expires_after} {unit}{'' if sale.expires_after == 1 else 's'} from issue"
 
 
 def _standing(entries: Iterable[SessionEntry]) -> dict[int, str]:

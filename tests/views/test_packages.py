@@ -185,6 +185,9 @@ def test_a_draft_is_not_booked_until_it_is_issued(as_, rows, cast, package):
     page = fay.get("/invoices/1")
     assert page.status_code == 200
     assert "Issue it, then its sessions can be booked." in page.text
+    for told in (page.text, fay.get(f"/clients/{cast.cleo_id}/packages").text):
+        assert "6 months from issue" in told
+        assert "No last day" not in told
     assert "/invoices/1/lines/" not in page.text
     refused = fay.post("/invoices/1/lines/1/edit", data={"once": once.new_key(), "date": "2026-12-02", "add_appointment": "yes",
                                                          "time": "10:00"})  # fmt: skip
