@@ -305,6 +305,12 @@ def _warn(
         raise WarnedError(found)
 
 
+def refuse_stale(session: Session, who: Actor, item_id: int, version: int | None) -> None:
+    """Refuse to end what someone else changed since it was shown; None: nobody says what was shown. Inside `writing()`."""
+    if version is not None:
+        _unchanged(session, who, item_id, version)
+
+
 def _unchanged(session: Session, who: Actor, item_id: int, version: int) -> Item:
     item = item_for(session, who, item_id)
     if item.version != version:

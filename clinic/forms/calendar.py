@@ -280,6 +280,7 @@ class CancelForm(HouseForm):
     reason = line("Reason, staff only", most=REASON_CHARS_MAX)
     do_not_notify = BooleanField("Do not notify")
     attendee = HiddenField()
+    version = HiddenField()
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Read the amount only where the chosen way has one."""
@@ -298,12 +299,14 @@ class NoShowForm(HouseForm):
 
     amount = MoneyField("Bills", required=False, render_kw={"inputmode": "decimal"})
     reason = line("Reason, staff only", most=REASON_CHARS_MAX)
+    version = HiddenField()
 
 
 class DeleteForm(HouseForm):
     """Ask whether the client is told."""
 
     do_not_notify = BooleanField("Do not notify")
+    version = HiddenField()
 
 
 class StatusForm(HouseForm):
@@ -337,6 +340,11 @@ def status_of(text: object) -> Status:
 def version_of(text: object) -> int:
     """Read the version a form was opened with; nonsense is a version nothing has."""
     return id_or_none(text) or NO_SUCH
+
+
+def shown_version(form: CancelForm | NoShowForm | DeleteForm) -> int | None:
+    """Return the version that stood in the form; None when it has none."""
+    return version_of(form.version.data) if form.version.data else None
 
 
 def chosen(text: object) -> Choice | None:

@@ -12,7 +12,17 @@ from clinic.calendar.offer import EVENT, Offer, Option, Sketch
 from clinic.calendar.outcomes import Way
 from clinic.calendar.scope import Done
 from clinic.calendar.terms import Kept
-from clinic.forms.calendar import BookingForm, CancelForm, DeleteForm, MoveForm, Place, id_or_none, status_of, version_of
+from clinic.forms.calendar import (
+    BookingForm,
+    CancelForm,
+    DeleteForm,
+    MoveForm,
+    Place,
+    id_or_none,
+    shown_version,
+    status_of,
+    version_of,
+)
 from clinic.kernel import clock
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
@@ -107,6 +117,7 @@ def cancel(item_id: int) -> Answer:
         return answer("calendar/_cancel.html", **leaves.flyout_context(shown, leaves.asked_window()) | context)
     done = _cancel(form, item_id, ways, whose)
     if form.complaints:
+        context |= versions.ended(form, shown, next((way.word for way in ways if way.value == form.status.data), ""))
         was_on = leaves.day_of(shown.starts_at)
         return leaves.in_column("calendar/_cancel.html", shown.practitioner_id, was_on, form=form, **context)
     return repeats.leave_for(done, "Cancelled") if done else leaves.with_flyout(item_id)
@@ -123,10 +134,12 @@ def delete(item_id: int) -> Answer:
         return answer("calendar/_delete.html", filled=form, **leaves.flyout_context(shown, leaves.asked_window()))
     try:
         with writing() as session:
+            booking.refuse_stale(session, actor(), item_id, shown_version(form))
             done = scope.delete(session, actor(), item_id, repeats.asked(), now(), notifies=not form.do_not_notify.data)
     except RefusalError as error:
         form.refuse(error)
         shown_again: dict[str, Any] = {"flyout": shown, "filled": form, "refused": form}
+        shown_again |= versions.ended(form, shown, "Deleted")
         return leaves.in_column("calendar/_delete.html", shown.practitioner_id, day, form=form, **shown_again)
     if done:
         return repeats.leave_for(done, "Deleted")
@@ -148,6 +161,7 @@ def _cancel(form: CancelForm, item_id: int, ways: tuple[Way, ...], whose: int | 
     if form.validate():
         try:
             with writing() as session:
+                booking.refuse_stale(session, actor(), item_id, shown_version(form))
                 wanted, cents = status_of(form.status.data), form.bills_cents(ways)
                 return scope.cancel(
                     session, actor(), item_id, wanted, repeats.asked(), now(), attendee_id=whose, bills_cents=cents,

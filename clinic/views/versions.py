@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import date, time
+from typing import Any
 
-from flask import request
+from flask import request, url_for
 from wtforms import BooleanField, Field, HiddenField, RadioField
 
+from clinic.calendar import live
 from clinic.calendar.booking import StaleError
+from clinic.calendar.flyout import Flyout
 from clinic.calendar.live import Change
 from clinic.forms.base import HouseForm, MoneyField
-from clinic.forms.calendar import ChoiceField
+from clinic.forms.calendar import CancelForm, ChoiceField, DeleteForm, NoShowForm
+from clinic.kernel.database import reading
 from clinic.views import filters
 
 NOTHING = "nothing"
@@ -47,6 +51,19 @@ def compared(typed: HouseForm, stands: HouseForm, change: Change | None) -> Vers
         if words[0] != words[1]:
             found.append(Difference(mine.label.text, *words))
     return Versions(change, tuple(found))
+
+
+def ended(form: CancelForm | NoShowForm | DeleteForm, shown: Flyout, asked: str) -> dict[str, Any]:
+    """Return the version the form stands on and, when somebody was faster, what was asked for beside what stands now."""
+    if not is_stale(form):
+        return {"version": form.version.data or shown.version}
+    with reading() as session:
+        change = live.last_change(session, shown.item_id)
+    when = f"{filters.day_short(shown.starts_at)}, {filters.local_time(shown.starts_at)}"
+    stands = ", ".join(filter(None, (when, shown.status, shown.place)))
+    found = Difference("What becomes of it", asked or NOTHING, stands)
+    fresh_url = url_for("booking.item", item_id=shown.item_id)
+    return {"version": shown.version, "fresh_url": fresh_url, "versions": Versions(change, (found,))}
 
 
 def _words(field: Field) -> str:

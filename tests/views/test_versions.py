@@ -4,10 +4,11 @@ import re
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.orm import selectinload
 
 from clinic.calendar import booking
 from clinic.calendar.booking import Move, Wanted
-from clinic.models.calendar import Item
+from clinic.models.calendar import Item, Status
 from tests.cast import NOW
 from tests.conftest import HTMX
 
@@ -134,3 +135,26 @@ def test_a_dragged_item_is_moved_or_comes_back_with_the_form(as_, cast, rows, wr
     early = browser.post(here, data=drop | {"starts_at": "06:00", "version": 2}, headers=HTMX)
     assert early.status_code == 422
     assert "Move anyway" in early.text
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "plain"])
+@pytest.mark.parametrize(
+    ("deed", "asked", "word"),
+    [
+        ("cancel", {"status": "cancelled_by_client"}, "Cancelled by client"),
+        ("no-show", {}, "No show"),
+        ("delete", {}, "Deleted"),
+    ],
+)
+def test_what_was_changed_meanwhile_is_not_ended_unseen(as_, cast, rows, item_id, moved, headers, deed, asked, word):
+    browser, here = as_("fay"), f"/calendar/items/{item_id}/{deed}"
+    answer = browser.post(here, data=asked | {"version": 1}, headers=headers)
+    assert answer.status_code == 409
+    text = " ".join(re.sub(r"<[^>]+>", " ", answer.text).split())
+    assert "Olga Owner changed this at 11:42 am." in text
+    assert f"What becomes of it {word} Wed, Nov 18, 1:00 pm, " in text
+    with rows() as session:
+        assert session.get_one(Item, item_id, options=[selectinload(Item.attendees)]).attendees[0].status is Status.BOOKED
+    # Sent again it is done; the form as it opens now stands on the newest version too.
+    assert version_in(browser.get(here).text) == version_in(answer.text) == 2
+    assert browser.post(here, data=asked | {"version": 2}, headers=headers).status_code in (200, 303)
