@@ -28,7 +28,7 @@ class Line:
     ends_at: datetime
     is_first: bool
     who: str
-    phone: str
+    phone: str  # none where the client is not told
     what: str
     where: str
     status: str  # empty: nobody has said yet
@@ -81,11 +81,11 @@ def _line(row: Any, *, is_first: bool) -> Line:
         ends_at=row.ends_at,
         is_first=is_first,
         who=f"{who} ({row.group_name})" if row.group_name else who,
-        phone=row.phone or "",
+        phone="" if row.kind.is_silent else row.phone or "",
         what=kind + (row.type_name or "Event"),
         where=where,
         status=statuses.word(row.kind, row.status) if told and row.status is not None else "",
-        is_awaited=row.status is Status.BOOKED,
+        is_awaited=row.status is Status.BOOKED and not row.kind.is_silent,
         is_void=is_void,
     )
 

@@ -60,8 +60,8 @@ def ended(form: CancelForm | NoShowForm | DeleteForm, shown: Flyout, asked: str)
     with reading() as session:
         change = live.last_change(session, shown.item_id)
     when = f"{filters.day_short(shown.starts_at)}, {filters.local_time(shown.starts_at)}"
-    stands = ", ".join(filter(None, (when, shown.status, shown.place)))
-    found = Difference("What becomes of it", asked or NOTHING, stands)
+    stands = ", ".join(filter(None, (shown.status, when)))
+    found = Difference("Status", asked or NOTHING, stands)
     fresh_url = url_for("booking.item", item_id=shown.item_id)
     return {"version": shown.version, "fresh_url": fresh_url, "versions": Versions(change, (found,))}
 

@@ -152,7 +152,7 @@ def test_what_was_changed_meanwhile_is_not_ended_unseen(as_, cast, rows, item_id
     assert answer.status_code == 409
     text = " ".join(re.sub(r"<[^>]+>", " ", answer.text).split())
     assert "Olga Owner changed this at 11:42 am." in text
-    assert f"What becomes of it {word} Wed, Nov 18, 1:00 pm, " in text
+    assert f"Status {word} Attended, Wed, Nov 18, 1:00 pm" in text
     with rows() as session:
         assert session.get_one(Item, item_id, options=[selectinload(Item.attendees)]).attendees[0].status is Status.BOOKED
     # Sent again it is done; the form as it opens now stands on the newest version too.
