@@ -22,6 +22,16 @@ NO_PICTURE = "Choose a picture: a PNG or a JPEG."
 
 
 @dataclass(frozen=True)
+class Picture:
+    """Be a picture that was read to its end, and may be the logo."""
+
+    image: bytes
+    mimetype: str
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True)
 class Printed:
     """Be the logo as paper wants it: the picture in words, and its size in points."""
 
@@ -30,18 +40,13 @@ class Printed:
     height_pt: int
 
 
-def replace(session: Session, who: Actor, image: bytes, now: datetime) -> None:
-    """Put a picture at the head of every document, in the place of the one before. Must run inside `writing()`.
-
-    Raises:
-        RefusalError: it is no PNG or JPEG, too large, or cannot be read to its end.
-    """
-    mimetype, width, height = _looked_at(image)
-    practice, key = settings.practice(session), sha256(image).hexdigest()
+def replace(session: Session, who: Actor, picture: Picture, now: datetime) -> None:
+    """Put a picture at the head of every document, in the place of the one before. Must run inside `writing()`."""
+    practice, key = settings.practice(session), sha256(picture.image).hexdigest()
     if practice.logo_sha256 == key:
         return
     _take_down(session)
-    session.add(Logo(sha256=key, image=image, mimetype=mimetype, width_px=width, height_px=height, created_at=now))
+    session.add(Logo(sha256=key, created_at=now, **vars(picture)))
     session.flush()
     practice.logo_sha256 = key
     audit.record(session, who, "changed logo", "practice", practice.id, now, sha256=key)
@@ -86,8 +91,12 @@ def _take_down(session: Session) -> None:
         session.flush()
 
 
-def _looked_at(image: bytes) -> tuple[str, int, int]:
-    """Return the type and size of a picture that was read to its end."""
+def looked_at(image: bytes) -> Picture:
+    """Return the picture those bytes are. Call it with no door open: it takes a while.
+
+    Raises:
+        RefusalError: it is no PNG or JPEG, too large, or cannot be read to its end.
+    """
     # Imported here: most processes never look at a picture.
     from PIL import Image
 
@@ -106,7 +115,7 @@ def _looked_at(image: bytes) -> tuple[str, int, int]:
         raise RefusalError(SIDES, field="logo") from None
     except Exception:  # noqa: BLE001 - whatever is wrong with the bytes, they are no picture that can be printed
         raise RefusalError(NO_PICTURE, field="logo") from None
-    return mimetype, width, height
+    return Picture(image, mimetype, width, height)
 
 
 def _hold_to_size(width: int, height: int) -> None:

@@ -94,9 +94,9 @@ def change_logo() -> Answer:
         return redirect(url_for(".documents", _anchor="logo-form"))
     form, sent = LogoForm(), request.files.get("logo")
     try:
-        image = sent.read() if sent is not None else b""
+        picture = logo.looked_at(sent.read() if sent is not None else b"")
         with writing() as session:
-            logo.replace(session, actor(), image, now())
+            logo.replace(session, actor(), picture, now())
         say("Logo saved. It stands at the head of every document.")
     except RefusalError as error:
         form.refuse(error)

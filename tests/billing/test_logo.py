@@ -123,7 +123,7 @@ def test_whatever_is_no_small_picture_is_refused_by_name_and_the_one_before_stay
 
 
 def test_verify_names_a_picture_that_was_exchanged_underneath(session, cast):
-    logo.replace(session, cast.olga, _picture(), NOW)
+    logo.replace(session, cast.olga, logo.looked_at(_picture()), NOW)
     assert list(verify.findings(session)) == []
     logo.shown(session).image = _picture(size=(30, 30))
     session.flush()
@@ -134,7 +134,7 @@ def test_verify_names_a_picture_that_was_exchanged_underneath(session, cast):
 def test_every_kind_that_is_taken_can_be_printed(app, cast, write, kind, mode):
     invoice_id, _ = _issued(write, cast)
     with write() as session:
-        logo.replace(session, cast.olga, _picture(kind, mode, (400, 17)), NOW)
+        logo.replace(session, cast.olga, logo.looked_at(_picture(kind, mode, (400, 17))), NOW)
     with app.app_context():
         pdf, _ = documents.invoice_pdf(reading, writing, app.extensions["paper"], cast.olga, invoice_id, NOW)
     assert _pictures(pdf) == [1]
