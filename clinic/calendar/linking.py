@@ -22,6 +22,7 @@ __all__ = ["Candidate", "Choice", "MismatchError", "PackageLabel", "Usable", "ca
 
 BY_STATUS = "By the appointment's status"
 THERE = {Status.BOOKED, Status.ARRIVED, Status.ATTENDED}  # is expected, came, or is counted as having come
+_ON_LINE = {Status.ATTENDED: SessionEvent.USED, Status.NO_SHOW: SessionEvent.FORFEITED}  # of others it is booked
 _CANCELLED = (Status.CANCELLED_BY_CLIENT, Status.CANCELLED_BY_PRACTICE)
 
 
@@ -298,6 +299,8 @@ def _billed(session: Session, item_id: int) -> Sequence[Attendee]:
 def _link_by_itself(session: Session, who: Actor, item: Item, attendee: Attendee, now: datetime) -> None:
     if attendee.fee_id is None or item.location_id is None or attendee.do_not_invoice or not attendee.status.is_live:
         return
+    if attendee.status is Status.NO_SHOW:  # spending a session on it is a person's to decide
+        return
     if _sole_share(session, attendee.id) is None:
         return
     found = candidate(
@@ -320,7 +323,10 @@ def _join(
     line.session_date = settings.house(session).local_date(item.starts_at)
     share.released_at = share.bill_again_at = None
     attendee.billing_changed_at = now
-    event = SessionEvent.USED if attendee.status is Status.ATTENDED else SessionEvent.BOOKED
+    beside = _fate_beside_others(session, attendee)
+    event = beside[0] if beside else _ON_LINE.get(attendee.status, SessionEvent.BOOKED)
+    if event is SessionEvent.FORFEITED:
+        attendee.policy_cents = None  # the session pays for what was missed: nothing is billed beside it
     sessions.move(session, who, line, event, now, sale_id=sale.id, attendee_id=attendee.id, reason=reason)
     audit.record(session, who, "linked package session", "invoice_line", line.id, now, attendee_id=attendee.id)
 

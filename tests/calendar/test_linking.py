@@ -254,6 +254,20 @@ def test_a_missed_session_is_forfeited_returned_or_returned_and_billed_by_the_po
     assert session.get(Attendee, attendee.id).policy_cents == bills_cents
 
 
+def test_a_missed_session_put_on_a_line_by_hand_is_spent_and_bills_nothing_beside_it(session, cast):
+    settings.practice(session).no_show_bp = 5_000
+    sale = _sold(session, cast)
+    item, attendee = _book(session, cast)
+    statuses.set_status(session, cast.fay, item.id, Status.NO_SHOW, NOW)
+    assert attendee.policy_cents == 6_500
+    linking.link(session, cast.fay, _lines(session, sale)[0].id, attendee.id, NOW)
+    found = packages.counts(session, [sale.id], NOW)[sale.id]
+    assert (found.booked, found.forfeited, found.remaining) == (0, 1, 4)
+    assert attendee.policy_cents is None
+    statuses.set_status(session, cast.fay, item.id, Status.ATTENDED, NOW)
+    assert _counts(session, sale) == (5, 0, 1, 4)
+
+
 def test_a_past_booked_session_counts_as_used_unless_the_practice_says_otherwise(session, cast):
     sale = _sold(session, cast)
     _book(session, cast)
