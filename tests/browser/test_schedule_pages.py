@@ -112,6 +112,15 @@ def test_on_a_phone_the_month_is_a_list_of_the_days_that_hold_something(chromium
     page.context.close()
 
 
+def test_on_a_phone_nothing_covers_the_way_back_from_an_appointments_own_page(chromium, address):
+    page = signed_in(chromium, address, "pat", 390)
+    page.goto(f"{address}/calendar/day?day=2026-11-18")
+    page.goto(address + (page.locator("a[href^='/calendar/items/']").first.get_attribute("href") or ""))
+    page.get_by_role("link", name="Back to the calendar").click(timeout=5_000)  # refused where something lies over it
+    page.wait_for_url(re.compile("/calendar/week"))
+    page.context.close()
+
+
 def check(page: Page, path: str | None, width: int) -> None:
     """Open a page, if it is not open, and see that nothing sticks out and axe has nothing to say."""
     if path is not None:
