@@ -266,6 +266,8 @@ def _at(day: date, hour: int) -> datetime:
 
 def _tab_to(page: Page, what: str, most: int = 120) -> None:
     """Press Tab until it has the focus; fail when the keyboard cannot reach it."""
+    # What htmx has swapped in but not yet taken in hand would be sent as a plain form.
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
     for _ in range(most):
         if page.evaluate("what => document.activeElement.matches(what)", what):
             return
