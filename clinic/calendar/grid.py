@@ -10,6 +10,7 @@ SLOT_MINUTES = 30
 SPAN_ROWS_MAX = 144  # the stylesheet has no longer one
 LANE_TWELFTHS = 12
 FREE_TWELFTHS = 4  # beside a busy item, Free takes the last third
+FREE_LANES_MAX = 2  # of which each still can be read and pressed; from three on all are equally wide
 FIRST_HOUR, LAST_HOUR = 8, 18  # shown when nothing says otherwise
 
 
@@ -221,8 +222,12 @@ def _beside(cluster: list[Block]) -> list[Block]:
         lane_of[block.item_id] = free
     if len(lanes) < 2:
         return cluster
-    if len(lanes) == 2 and all(lane_of[block.item_id] == int(not block.is_blocking) for block in cluster):
-        widths = [(1, LANE_TWELFTHS - FREE_TWELFTHS), (LANE_TWELFTHS - FREE_TWELFTHS + 1, FREE_TWELFTHS)]
+    busy = {lane_of[block.item_id] for block in cluster if block.is_blocking}
+    beside = len(lanes) - 1
+    if busy == {0} and beside <= FREE_LANES_MAX:
+        wide = FREE_TWELFTHS // beside
+        free_from = LANE_TWELFTHS - FREE_TWELFTHS + 1
+        widths = [(1, LANE_TWELFTHS - FREE_TWELFTHS), *((free_from + at * wide, wide) for at in range(beside))]
     else:
         count = min(len(lanes), LANE_TWELFTHS)
         wide = LANE_TWELFTHS // count

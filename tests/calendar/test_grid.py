@@ -57,6 +57,15 @@ def test_free_beside_busy_takes_the_last_third():
     assert (busy.lane, free.lane) == ("c1 w8", "c9 w4")
 
 
+def test_busy_keeps_two_thirds_beside_two_free_ones_and_what_follows_them():
+    drawn = grid.in_lanes([_block(1, 600, 650), _block(2, 600, 640, free=True), _block(3, 610, 700, free=True)])
+    assert [block.lane for block in drawn] == ["c1 w8", "c9 w2", "c11 w2"]
+    drawn = grid.in_lanes([_block(1, 540, 600), _block(2, 570, 660, free=True), _block(3, 615, 660, free=True)])
+    assert [block.lane for block in drawn] == ["c1 w8", "c9 w4", "c1 w8"]
+    three = [_block(at, 600, 640, free=True) for at in (2, 3, 4)]
+    assert {block.lane[-2:] for block in grid.in_lanes([_block(1, 600, 650), *three])} == {"w3"}
+
+
 def test_a_lane_is_used_again_as_soon_as_it_is_free():
     drawn = grid.in_lanes([_block(1, 540, 600), _block(2, 540, 660), _block(3, 600, 660)])
     assert {block.item_id: block.lane for block in drawn} == {2: "c1 w6", 1: "c7 w6", 3: "c7 w6"}
