@@ -88,6 +88,15 @@ def _at():
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def _indexed():
+    """Name every index, those over an expression included."""
+    listed = "SELECT name FROM sqlite_master WHERE type = 'index'"
+    if db.engine.dialect.name == "postgresql":
+        listed = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()"
+    with db.engine.connect() as connection:
+        return set(connection.scalars(sa.text(listed)))
+
+
 def _described(connection):
     """List every index and check constraint, expressions included, which the comparison of models does not see."""
     if connection.dialect.name == "sqlite":
@@ -144,9 +153,9 @@ def test_a_failing_migration_leaves_nothing_of_itself_nor_of_the_one_before(migr
             assert connection.scalar(sa.text("PRAGMA foreign_keys")) == 1
 
 
-@pytest.mark.parametrize("table", ["clients", "contacts", "invoices", "practice"])
-def test_a_table_made_anew_keeps_its_rows_its_children_and_its_guards(migrated, further, table):
-    before = _counts()
+@pytest.mark.parametrize("table", ["clients", "contacts", "invoices", "practice", "users"])
+def test_a_table_made_anew_keeps_its_rows_its_children_its_guards_and_its_indexes(migrated, further, table):
+    before, indexed = _counts(), _indexed()
     folder = further(
         'anew = "always" if op.get_context().dialect.name == "sqlite" else "auto"\n'
         f'    with op.batch_alter_table("{table}", recreate=anew) as batch:\n'
@@ -154,7 +163,7 @@ def test_a_table_made_anew_keeps_its_rows_its_children_and_its_guards(migrated, 
     )
     upgrade(folder)
     assert "remark" in _columns(table)
-    assert _counts() == before
+    assert (_counts(), _indexed()) == (before, indexed)
     with db.engine.connect() as connection:
         assert guards.missing(connection) == []
 
