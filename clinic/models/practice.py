@@ -91,6 +91,9 @@ class Practice(Base):
     # So many days before a package expires its clients are warned; 0: not at all.
     package_warning_days: Mapped[int] = mapped_column(default=14)
     autopay_minimum_cents: Mapped[int] = mapped_column(default=50)
+    # How soon a client may book by themselves, and how far ahead (rulebook 9.2).
+    online_lead_hours: Mapped[int] = mapped_column(default=12)
+    online_days_ahead: Mapped[int] = mapped_column(default=60)
     # Set when a backup was restored: AutoPay stays off until a person confirms.
     restored_at: Mapped[datetime | None]
 
