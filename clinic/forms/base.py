@@ -1,11 +1,12 @@
 """The form every other form is built on, and the fields of this house: money, days, times, texts."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
 from wtforms import Field, Form, HiddenField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import DataRequired, Length, Optional, StopValidation
 from wtforms.widgets import TextInput
 
@@ -93,6 +94,11 @@ def line(label: str, *, most: int = LINE_CHARS_MAX, required: bool = False, **kw
 def text_area(label: str, *, most: int = TEXT_CHARS_MAX, **kwargs: Any) -> TextAreaField:
     """Make a field for several lines of text."""
     return TextAreaField(label, [Length(max=most, message=f"At most {most} characters.")], filters=[_lines], **kwargs)
+
+
+def options(pairs: Iterable[tuple[Any, str]]) -> list[SelectChoice]:
+    """Turn values and the words for them into what a list of choices offers."""
+    return [SelectChoice(value, words) for value, words in pairs]
 
 
 def _lines(value: str | None) -> str:

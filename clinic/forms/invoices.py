@@ -8,7 +8,7 @@ from wtforms.validators import InputRequired, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from clinic.billing.invoices import NewLine
-from clinic.forms.base import DayField, HouseForm, MoneyField, OnceForm, PercentField, WholeField, line
+from clinic.forms.base import DayField, HouseForm, MoneyField, OnceForm, PercentField, WholeField, line, options
 from clinic.models.billing import Fee
 from clinic.models.money import Method
 
@@ -36,7 +36,7 @@ class NewInvoiceForm(OnceForm):
 
     def __init__(self, *args: Any, payers: Sequence[tuple[int, str]] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.payer.choices = list(payers)
+        self.payer.choices = options(payers)
 
 
 class LineForm(OnceForm):
@@ -74,7 +74,7 @@ class FeeLineForm(OnceForm):
 
     def __init__(self, *args: Any, fees: Sequence[tuple[int, str]] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fee.choices = list(fees)
+        self.fee.choices = options(fees)
 
     def new_line(self, fee: Fee, unit_cents: int) -> NewLine:
         """Return the line that this fee makes."""
@@ -127,7 +127,7 @@ class PaymentForm(OnceForm):
 
     def __init__(self, *args: Any, methods: Sequence[tuple[Method, str]] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.method.choices = list(methods)
+        self.method.choices = options(methods)
 
     def payment(self) -> dict[str, Any]:
         """Return what was received, as the rules take it."""

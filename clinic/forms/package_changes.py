@@ -3,14 +3,16 @@
 from wtforms import BooleanField, RadioField, SelectField
 
 from clinic.billing.sold import Standing
-from clinic.forms.base import DayField, OnceForm, line
+from clinic.forms.base import DayField, OnceForm, line, options
 from clinic.forms.packages import ManyField, chosen
 
-STANDINGS = [
-    (Standing.USED.value, "Used"),
-    (Standing.FORFEITED.value, "Forfeited: missed and spent"),
-    (Standing.OPEN.value, "Free to be booked"),
-]
+STANDINGS = options(
+    [
+        (Standing.USED.value, "Used"),
+        (Standing.FORFEITED.value, "Forfeited: missed and spent"),
+        (Standing.OPEN.value, "Free to be booked"),
+    ]
+)
 
 
 class AdjustForm(OnceForm):

@@ -20,6 +20,7 @@ from clinic.forms.base import (
     TimeField,
     WholeField,
     line,
+    options,
     text_area,
 )
 from clinic.kernel import clock
@@ -65,14 +66,14 @@ class PackageForm(HouseForm):
     rows = FieldList(FormField(RowForm), min_entries=ROWS_SHOWN_MIN, max_entries=ROWS_MAX)
     kind = RadioField(
         "Price",
-        choices=[(PackageKind.ITEMISED.value, "Itemised"), (PackageKind.PACKAGED.value, "Packaged")],
+        choices=options([(PackageKind.ITEMISED.value, "Itemised"), (PackageKind.PACKAGED.value, "Packaged")]),
         default=PackageKind.ITEMISED.value,
     )
     price = MoneyField("Price of the package", required=False)
     expires_after = WholeField("Expires after", least=1, most=EXPIRES_MAX, required=False)
     expires_unit = SelectField(
         "Counted in",
-        choices=[(ExpiryUnit.MONTHS.value, "months"), (ExpiryUnit.DAYS.value, "days")],
+        choices=options([(ExpiryUnit.MONTHS.value, "months"), (ExpiryUnit.DAYS.value, "days")]),
         default=ExpiryUnit.MONTHS.value,
     )
     practitioners = ManyField("Only with", coerce=int)
@@ -82,9 +83,9 @@ class PackageForm(HouseForm):
 
     def offer(self, fees: Choices, practitioners: Choices, locations: Choices) -> None:
         """Fill in what there is to choose from."""
-        self.practitioners.choices, self.locations.choices = list(practitioners), list(locations)
+        self.practitioners.choices, self.locations.choices = options(practitioners), options(locations)
         for row in self.rows:
-            row.form.fee_id.choices = [("", ""), *fees]
+            row.form.fee_id.choices = options([("", ""), *fees])
 
     def template(self) -> Template:
         """Return what was entered."""
@@ -144,9 +145,9 @@ class SellForm(OnceForm):
 
     def offer(self, offer: Offer) -> None:
         """Fill in what there is to choose from."""
-        self.package.choices = [(row.id, row.name) for row in offer.packages]
-        self.payer.choices, self.practitioner.choices = offer.payers, offer.practitioners
-        self.location.choices, self.mates.choices = offer.locations, offer.mates
+        self.package.choices = options((row.id, row.name) for row in offer.packages)
+        self.payer.choices, self.practitioner.choices = options(offer.payers), options(offer.practitioners)
+        self.location.choices, self.mates.choices = options(offer.locations), options(offer.mates)
 
     @staticmethod
     def shown(offer: Offer) -> dict[str, Any]:
@@ -172,7 +173,9 @@ class EditLineForm(OnceForm):
     """Read Edit Invoice Line: the article's own words are its labels."""
 
     date = DayField("Date", required=False)
-    add_appointment = RadioField("Add appointment", choices=[("yes", "Yes"), ("no", "Unassigned")], validate_choice=False)
+    add_appointment = RadioField(
+        "Add appointment", choices=options([("yes", "Yes"), ("no", "Unassigned")]), validate_choice=False
+    )
     time = TimeField("Time", required=False)
     minutes = WholeField("Duration, optional", least=MINUTES_MIN, most=MINUTES_MAX, required=False)
     type_id = SelectField("Appointment type", coerce=chosen, validate_choice=False)
@@ -186,14 +189,14 @@ class EditLineForm(OnceForm):
     do_not_notify = BooleanField("Do not notify")
     package_choice = RadioField(
         "The package session",
-        choices=[(Choice.UNLINK.value, "Unlink it"), (Choice.LEAVE.value, "Leave it linked")],
+        choices=options([(Choice.UNLINK.value, "Unlink it"), (Choice.LEAVE.value, "Leave it linked")]),
         validate_choice=False,
     )
 
     def offer(self, opened: LineView) -> None:
         """Fill in what there is to choose from."""
         for field, choices in ((self.type_id, opened.types), (self.client_id, opened.clients), (self.room_id, opened.rooms)):
-            field.choices = [("", "Choose"), *((choice.id, choice.name) for choice in choices)]
+            field.choices = options([("", "Choose"), *((choice.id, choice.name) for choice in choices)])
             if not choices:  # not asked, so nothing that came is an answer
                 field.data, field.process_errors = None, []
 

@@ -7,7 +7,7 @@ from typing import Any
 from wtforms import BooleanField, RadioField
 from wtforms.validators import InputRequired
 
-from clinic.forms.base import DayField, MoneyField, OnceForm, line
+from clinic.forms.base import DayField, MoneyField, OnceForm, line, options
 from clinic.models.money import Method
 
 
@@ -23,7 +23,7 @@ class RefundForm(OnceForm):
 
     def __init__(self, *args: Any, methods: Sequence[tuple[Method, str]] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.method.choices = list(methods)
+        self.method.choices = options(methods)
 
     @property
     def day(self) -> date | None:

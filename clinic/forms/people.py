@@ -6,7 +6,7 @@ from typing import Any
 from wtforms import BooleanField, HiddenField, RadioField, SelectField, SelectMultipleField
 from wtforms.validators import Optional, Regexp
 
-from clinic.forms.base import NAME_CHARS_MAX, DayField, HouseForm, OnceForm, line, text_area
+from clinic.forms.base import NAME_CHARS_MAX, DayField, HouseForm, OnceForm, line, options, text_area
 from clinic.models.people import ContactKind, GroupKind
 from clinic.people import clients, contacts, groups
 
@@ -16,7 +16,7 @@ ID_MAX = 2**31 - 1
 VERSION_DIGITS_MAX = 10
 _EMAIL = Regexp(r"[^@\s]+@[^@\s]+\Z", message="Enter an e-mail address such as name@example.com.")
 _ITEM = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
-KINDS = [(ContactKind.PERSON.value, "Person"), (ContactKind.ORGANISATION.value, "Organisation")]
+KINDS = options([(ContactKind.PERSON.value, "Person"), (ContactKind.ORGANISATION.value, "Organisation")])
 
 
 def row_id(typed: Any) -> int:
@@ -97,7 +97,7 @@ class LinkForm(HouseForm):
     """Ask what a contact is to a client."""
 
     role = SelectField(
-        "What they are to the client", choices=[(role.value, name) for role, name in contacts.ROLE_NAMES.items()]
+        "What they are to the client", choices=options((role.value, name) for role, name in contacts.ROLE_NAMES.items())
     )
     reference = line("Reference", most=NAME_CHARS_MAX, render_kw={"autocomplete": "off"})
     is_default = BooleanField("Bill this client's sessions here unless a booking says otherwise")
@@ -118,7 +118,9 @@ class GroupForm(_Versioned):
 
     name = line("Name", most=NAME_CHARS_MAX, required=True, render_kw={"autocomplete": "off"})
     kind = RadioField(
-        "This is a", choices=[(kind.value, name) for kind, name in groups.KIND_NAMES.items()], default=GroupKind.COUPLE.value
+        "This is a",
+        choices=options((kind.value, name) for kind, name in groups.KIND_NAMES.items()),
+        default=GroupKind.COUPLE.value,
     )
     members = SelectMultipleField("Members", [Optional()], coerce=row_id, choices=[], validate_choice=False)
     billing = RadioField("Billed", [Optional()], coerce=_id_or_none, choices=[], validate_choice=False)

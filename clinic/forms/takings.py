@@ -1,12 +1,11 @@
 """What is asked of payments by day: which days, and perhaps one way to pay."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 from wtforms import SelectField
 
-from clinic.forms.base import DayField, HouseForm
+from clinic.forms.base import DayField, HouseForm, options
 from clinic.models.money import Method
 
 
@@ -23,8 +22,7 @@ class TakingsForm(HouseForm):
 
     def __init__(self, *args: Any, names: dict[Method, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices: Sequence[tuple[str, str]] = [("", "Every way"), *((method.value, name) for method, name in names.items())]
-        self.method.choices = list(choices)
+        self.method.choices = options([("", "Every way"), *((method.value, name) for method, name in names.items())])
 
     def days(self, today: date) -> tuple[date, date]:
         """Return the first and the last day; what is left out is this month up to today."""

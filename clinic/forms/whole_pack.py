@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from wtforms import BooleanField, SelectField
 
 from clinic.calendar.whole_pack import EVERY_MAX, AllEdit, AllView
-from clinic.forms.base import DayField, OnceForm, TimeField, WholeField
+from clinic.forms.base import DayField, OnceForm, TimeField, WholeField, options
 from clinic.forms.packages import ID_MAX, chosen
 
 TYPE = "type-"  # what the choice of a fee's type is called, before the fee's id
@@ -25,7 +25,7 @@ class BookAllForm(OnceForm):
     def offer(self, opened: AllView) -> None:
         """Fill in what there is to choose from."""
         for field, choices in ((self.client_id, opened.clients), (self.room_id, opened.rooms)):
-            field.choices = [("", "Choose"), *((choice.id, choice.name) for choice in choices)]
+            field.choices = options([("", "Choose"), *((choice.id, choice.name) for choice in choices)])
             if not choices:  # not asked, so nothing that came is an answer
                 field.data, field.process_errors = None, []
 

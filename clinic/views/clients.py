@@ -8,6 +8,7 @@ from flask import Blueprint, current_app, render_template, request, url_for
 
 from clinic.calendar import client_items
 from clinic.calendar.client_items import Which
+from clinic.forms.base import options
 from clinic.forms.people import ClientForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import ClashError, RefusalError
@@ -93,7 +94,7 @@ def new() -> Answer:
     """Show the form, or add a client; a possible duplicate is said first."""
     form = ClientForm(request.form, practitioner_id=actor().practitioner_id)
     with reading() as session:
-        form.practitioner_id.choices = _offered(clients.practitioners(session, actor()), kept=False)
+        form.practitioner_id.choices = options(_offered(clients.practitioners(session, actor()), kept=False))
     then = None
     if request.method == "POST" and form.validate():
         try:
@@ -152,7 +153,7 @@ def edit(client_id: int) -> Answer:
         known = clients.profile(session, actor(), client_id)
         offered = clients.practitioners(session, actor(), besides=known.details.practitioner_id)
     form = _known_form(known)
-    form.practitioner_id.choices = _offered(offered, kept=known.details.practitioner_id is None)
+    form.practitioner_id.choices = options(_offered(offered, kept=known.details.practitioner_id is None))
     if request.method == "POST" and form.validate():
         try:
             with writing() as session:

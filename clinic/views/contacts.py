@@ -2,6 +2,7 @@
 
 from flask import Blueprint, request, url_for
 
+from clinic.forms.base import options
 from clinic.forms.people import ContactForm, LinkForm, NewLinkForm, PayerForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
@@ -155,7 +156,7 @@ def default_payer(client_id: int) -> Answer:
         payers = contacts.payers_of(session, client_id)
     chosen = next(payer.contact_id for payer in payers if payer.is_default)
     form = PayerForm(request.form if request.method == "POST" else None, payer_id=chosen)
-    form.payer_id.choices = [(payer.contact_id, f"{payer.name}, {payer.role.lower()}") for payer in payers]
+    form.payer_id.choices = options((payer.contact_id, f"{payer.name}, {payer.role.lower()}") for payer in payers)
     if request.method == "POST" and form.validate():
         try:
             with writing() as session:

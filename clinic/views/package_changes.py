@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from clinic.billing import offers, sold
 from clinic.billing.sold import Standing
 from clinic.calendar import package_refunds
-from clinic.forms.base import OnceForm
+from clinic.forms.base import OnceForm, options
 from clinic.forms.package_changes import AdjustForm, ExtendForm, LastDayForm, RefundForm, RepointForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
@@ -29,7 +29,7 @@ def adjust(invoice_id: int) -> Answer:
         sale = sold.sale_for(session, actor(), invoice_id)
         loose = sold.loose_lines(session, invoice_id)
     form = AdjustForm(request.form or None)
-    form.which.choices = [(each.line_id, f"Line {each.number}, {each.words}: {each.standing}") for each in loose]
+    form.which.choices = options((each.line_id, f"Line {each.number}, {each.words}: {each.standing}") for each in loose)
 
     def act(session: Session) -> None:
         standing = Standing(form.standing.data)
@@ -66,7 +66,7 @@ def repoint(invoice_id: int) -> Answer:
         people, places = offers.practitioners(session, actor()), offers.locations(session)
     stands = {"practitioner": sale.practitioner_id, "location": sale.location_id}
     form = RepointForm(request.form or None, data=stands)
-    form.practitioner.choices, form.location.choices = people, places
+    form.practitioner.choices, form.location.choices = options(people), options(places)
 
     def act(session: Session) -> None:
         sold.repoint(session, actor(), invoice_id, form.reason.data or "", now(), practitioner_id=form.practitioner.data,
@@ -84,7 +84,7 @@ def refund(invoice_id: int) -> Answer:
         unused = package_refunds.unused(session, actor(), invoice_id, now())
     usual = [each.line_id for each in unused if each.is_usual]
     form = RefundForm(request.form or None, data={"lines": usual})
-    form.lines.choices = [(each.line_id, each.words) for each in unused]
+    form.lines.choices = options((each.line_id, each.words) for each in unused)
 
     def act(session: Session) -> None:
         chosen = form.lines.data or []
