@@ -2,13 +2,14 @@
 
 import io
 import logging
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, pass_context
+from jinja2 import Environment, FileSystemLoader, meta, pass_context
 from jinja2.runtime import Context
 
 from clinic.kernel import locales
@@ -34,10 +35,13 @@ class Paper:
         self.environment.filters |= {"money": _money, "day": _day, "day_long": _day_long, "breakable": breakable}
 
     def version(self, template: str) -> str:
-        """Return the hash of the template: a stored PDF is of one version."""
+        """Return the hash of the template and of its parts: a stored PDF is of one version."""
         loader = self.environment.loader
         assert loader is not None
-        return sha256(loader.get_source(self.environment, template)[0].encode()).hexdigest()
+        source = loader.get_source(self.environment, template)[0]
+        parts = sorted(part for part in meta.find_referenced_templates(self.environment.parse(source)) if part)
+        whole = source + "".join(loader.get_source(self.environment, part)[0] for part in parts)
+        return sha256(whole.encode()).hexdigest()
 
     def html(self, template: str, context: Mapping[str, Any]) -> str:
         """Return the document as the HTML that is made into a PDF. The context names a `house`."""
@@ -67,12 +71,28 @@ class Paper:
 
 def breakable(text: str, most: int = WORD_CHARS_MAX) -> str:
     """Return the text with blanks inside words that are too long: xhtml2pdf breaks lines nowhere else."""
-    return " ".join(_in_pieces(word, most) if len(word) > most else word for word in text.split(" "))
+    return " ".join(_in_pieces(word, most) if _width(word) > most else word for word in text.split(" "))
+
+
+def _width(word: str) -> int:
+    # A Chinese, Japanese or Korean sign is as wide as two letters.
+    return sum(2 if unicodedata.east_asian_width(char) in ("W", "F") else 1 for char in word)
 
 
 def _in_pieces(word: str, most: int) -> str:
     pieces = word.replace("-", "- ").split(" ")
-    return " ".join(piece[at : at + most] for piece in pieces for at in range(0, len(piece), most))
+    return " ".join(part for piece in pieces for part in _cut(piece, most))
+
+
+def _cut(piece: str, most: int) -> list[str]:
+    parts, wide = [""], 0
+    for char in piece:
+        wide += _width(char)
+        if wide > most:
+            parts.append("")
+            wide = _width(char)
+        parts[-1] += char
+    return parts
 
 
 @pass_context

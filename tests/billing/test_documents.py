@@ -47,6 +47,9 @@ def _words(pdf):
         ("Ελένη Παπαδάκη", "Ελένη Παπαδάκη"),
         ("שרה כהן", "שרה כהן"),
         ("محمد العربي", "ﻣﺤﻤﺪ"),
+        ("王小明", "王小明"),
+        ("鈴木 はなこ", "鈴木 はなこ"),
+        ("김민준", "김민준"),
         ("<b>Bo</b> & <i>", "<b>Bo</b> & <i>"),
     ],
 )
@@ -120,6 +123,7 @@ def test_a_document_that_cannot_be_made_fails_alone_and_the_log_names_nobody(app
         ("Anselm Achterberg", "Anselm Achterberg"),
         ("Wilhelmina-Katsaros-Featherstonhaugh", "Wilhelmina- Katsaros- Featherstonhaugh"),
         ("x" * 60, " ".join(["x" * 26, "x" * 26, "x" * 8])),
+        ("東京都渋谷区神宮前一丁目二番三号", "東京都渋谷区神宮前一丁目二 番三号"),  # each as wide as two letters
     ],
 )
 def test_words_that_are_too_long_are_broken(text, printed):
