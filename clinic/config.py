@@ -50,6 +50,11 @@ class Config:
         return bool(self.STRIPE_SECRET_KEY)
 
     @property
+    def is_made_up(self) -> bool:
+        """Say whether nothing here is real: no mail leaves, and cards go to the stand-in. The demo is so, a practice never."""
+        return bool(self.STRIPE_API_BASE) and not self.SMTP_URL
+
+    @property
     def may_move_clock(self) -> bool:
         """Say whether `--at` is safe: no real money can move (design, Commands)."""
         return not self.STRIPE_SECRET_KEY or bool(self.STRIPE_API_BASE)

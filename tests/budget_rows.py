@@ -2,7 +2,7 @@
 
 `Row(name, who, path, queries=12, kilobytes=8.0, stage=None, headers={})`:
 
-- `path` may be `lambda cast: f"/clients/{cast.cleo_id}"`; `who` is one of the staff ("fay") or "stranger".
+- `path` may be `lambda cast: f"/clients/{cast.cleo_id}"`; `who` is one of the staff ("fay"), "cleo" (portal) or "stranger".
 - `stage(session, cast)` writes the rows the page is full with, before it is asked for. Measure a page that holds what a
   busy practice has, not an empty one.
 - `headers=HTMX` measures the piece of page that htmx asks for.
@@ -392,3 +392,9 @@ SERIES = [
     Row("a series of 300", "fay", "/calendar/series/1", kilobytes=9, stage=long_series),
 ]  # fmt: skip
 ROWS += SERIES
+
+PORTAL = [
+    Row("the portal's sign-in", "stranger", "/portal/sign-in", queries=2, kilobytes=2),
+    Row("the portal", "cleo", "/portal/", queries=6, kilobytes=3, stage=many_clients),
+]
+ROWS += PORTAL

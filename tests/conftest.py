@@ -20,12 +20,14 @@ from sqlalchemy.orm import Session
 
 from clinic import create_app
 from clinic.config import Config
+from clinic.kernel import clock
 from clinic.kernel.database import db, reading, writing
 from clinic.models import guards
 from tests import cast as cast_module
 from tests import databases
 from tests.cast import PASSWORD, Cast, email
 from tests.databases import Apps, PostgreSQLStage, SQLiteStage, Stage
+from tests.portal import doors
 from tests.postgres import Cluster
 
 
@@ -182,6 +184,23 @@ def as_(app: Flask) -> Callable[[str], FlaskClient]:
         browser = app.test_client()
         answer = browser.post("/sign-in", data={"email": email(name), "password": PASSWORD})
         assert answer.status_code == 303, answer.get_data(as_text=True)
+        return browser
+
+    return signed_in
+
+
+@pytest.fixture
+def in_portal(app: Flask, cast: Cast, write: Callable[[], AbstractContextManager[Session]]) -> Callable[..., FlaskClient]:
+    """Sign one of the clients in to the portal: `in_portal("cleo").get("/portal/")`; into a browser of one's own, too."""
+
+    def signed_in(name: str, browser: FlaskClient | None = None) -> FlaskClient:
+        browser = browser or app.test_client()
+        with write() as session:
+            client_id = {"cleo": cast.cleo_id, "otto": cast.otto_id}[name]
+            access = doors.granted(session, cast, client_id, doors.ADDRESSES[name], clock.now())
+            token = doors.link_to(session, cast, access, clock.now())
+        answer = browser.post(f"/portal/link/{token}")
+        assert answer.headers["Location"] == "/portal/", answer.get_data(as_text=True)
         return browser
 
     return signed_in

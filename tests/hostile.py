@@ -17,6 +17,7 @@ from clinic.calendar.booking import Wanted
 from clinic.calendar.occurrences import Choices
 from clinic.calendar.recurrence import Rule
 from clinic.demo.stripe_server import StandIn
+from clinic.kernel import clock
 from clinic.models.billing import Share
 from clinic.models.calendar import SeriesUnit, WorkingHours
 from clinic.models.messages import Message, MessageKind
@@ -26,6 +27,7 @@ from clinic.people import clients, contacts
 from tests.calendar.stage import at, review, therapy
 from tests.cast import NOW, PASSWORD, Cast
 from tests.night_stage import with_card
+from tests.portal import doors
 
 SPRING = "2026-03-08"  # in New York the clocks skip 02:30
 SCRIPT = "\"'></title><script>alert(1)</script>"
@@ -287,10 +289,14 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
         reference="4242", stripe_payment_intent="pi_x",
     )  # fmt: skip
     back = refunds.start(session, cast.olga, refunds.Wanted(by_card.id, 300, Method.ONLINE_CARD), NOW)
+    granted = doors.granted(session, cast, cast.cleo_id, "cleo@clients.example", NOW)
+    doors.granted(session, cast, cast.otto_id, "cleo@clients.example", NOW)
     told = list(session.scalars(select(Message.id).limit(2)))
     assert told, "somebody is told of something"
     return {
         "kind": [kind.value for kind in MessageKind],
+        "access_id": [granted.id],
+        "link_token": [doors.link_to(session, cast, granted, clock.now()) for _ in range(2)],
         "message_id": told,
         "token": [feed.reset(session, cast.olga, cast.pat_id, NOW)],
         "card_id": [card.id],

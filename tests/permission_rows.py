@@ -16,6 +16,7 @@ from tests.cast import Cast
 
 OLGA, PAT, FAY, BILL = "olga", "pat", "fay", "bill"  # owner, practitioner, front desk, biller
 EVERYONE = frozenset({"stranger", OLGA, PAT, FAY, BILL})  # public: no sign-in needed
+IN_PORTAL = frozenset({"cleo"})  # a client who is signed in to the portal; to staff it is shut like to anyone
 STAFF = frozenset({OLGA, PAT, FAY, BILL})
 OWNER = frozenset({OLGA})
 DAILY_WORK = frozenset({OLGA, PAT, FAY})  # all but the biller
@@ -434,3 +435,28 @@ MESSAGES = [
     Row("messages.template", "POST", "/settings/messages/reminder", OWNER),
 ]
 ROWS += MESSAGES
+
+PORTAL_ACCESS = [
+    Row("portal_access.grant", "GET", lambda cast: f"/clients/{cast.cleo_id}/portal", DAILY_WORK),
+    Row("portal_access.grant", "POST", lambda cast: f"/clients/{cast.cleo_id}/portal", DAILY_WORK),
+    *(
+        Row(
+            f"portal_access.{verb}", method, lambda cast, word=word: f"/clients/{cast.cleo_id}/portal/999999/{word}", DAILY_WORK
+        )
+        for verb, word in (("send_link", "link"), ("end", "end"))
+        for method in ("GET", "POST")
+    ),
+    Row("outbox.open_link", "GET", "/messages/999999/open", STAFF),
+    Row("outbox.open_link", "POST", "/messages/999999/open", STAFF),
+]
+PORTAL = [
+    Row("portal.home", "GET", "/portal/", IN_PORTAL),
+    Row("portal.sign_in", "GET", "/portal/sign-in", EVERYONE),
+    Row("portal.sign_in", "POST", "/portal/sign-in", EVERYONE),
+    Row("portal.link", "GET", "/portal/link/nonsense", EVERYONE),
+    Row("portal.link", "POST", "/portal/link/nonsense", EVERYONE),
+    Row("portal.choose", "GET", "/portal/choose", IN_PORTAL),
+    Row("portal.choose", "POST", "/portal/choose", IN_PORTAL),
+    Row("portal.sign_out", "POST", "/portal/sign-out", IN_PORTAL),
+]
+ROWS += PORTAL_ACCESS + PORTAL

@@ -110,6 +110,8 @@ def siege(app: Flask, as_: Callable[[str], FlaskClient], write: Any, rows: Any, 
         held = stage(session, cast, stand_in)
     as_("olga")
     browser = as_("olga")
+    browser.post(f"/portal/link/{held['link_token'].pop()}")  # in one browser a client too, and her page is chosen
+    browser.post("/portal/choose", data={"access": held["access_id"][0]})
     with rows() as session:
         held["session_id"] = list(session.scalars(select(WebSession.id).order_by(WebSession.id)))[:1]
     return Siege(app, browser, held)

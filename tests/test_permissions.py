@@ -4,9 +4,9 @@ import pytest
 
 from clinic.views import access
 from tests.conftest import HTMX
-from tests.permission_rows import ROWS, STAFF, Row
+from tests.permission_rows import IN_PORTAL, ROWS, STAFF, Row
 
-ENDS_SESSION = {"auth.sign_out"}
+ENDS_SESSION = {"auth.sign_out", "portal.sign_out"}
 IMPLIED = {"HEAD", "OPTIONS"}
 
 
@@ -27,11 +27,15 @@ def test_every_row_leads_to_the_route_it_names(app, cast):
 def test_staff_open_what_their_role_includes_and_nothing_else(as_, cast, name):
     browser, wrong = as_(name), []
     for row in ROWS:
-        status = browser.open(row.address(cast), method=row.method).status_code
+        answer = browser.open(row.address(cast), method=row.method)
         if row.endpoint in ENDS_SESSION:
             browser = as_(name)
-        if not _fits(row, name, status):
-            wrong.append((row.endpoint, row.method, status))
+        if row.allowed == IN_PORTAL:  # the right of staff is no key to it
+            fits = answer.headers.get("Location", "").startswith("/portal/sign-in")
+        else:
+            fits = _fits(row, name, answer.status_code)
+        if not fits:
+            wrong.append((row.endpoint, row.method, answer.status_code))
     assert wrong == []
 
 
@@ -41,13 +45,13 @@ def test_a_stranger_is_sent_to_sign_in_from_everything_that_is_not_public(client
         plain = client.open(row.address(cast), method=row.method)
         piece = client.open(row.address(cast), method=row.method, headers=HTMX)
         if "stranger" in row.allowed:
-            fits = plain.status_code not in (403, 500) and not plain.headers.get("Location", "").startswith("/sign-in")
+            fits = plain.status_code not in (403, 500) and "/sign-in" not in plain.headers.get("Location", "")
         else:
             # What the page asks by itself leads nowhere: it must not take a half-typed form away.
-            leads = "" if row.endpoint == access.BY_ITSELF else "/sign-in"
+            leads = "" if row.endpoint == access.BY_ITSELF else _door_of(row)
             fits = (
                 plain.status_code == 303
-                and plain.headers["Location"].startswith("/sign-in")
+                and plain.headers["Location"].startswith(_door_of(row))
                 and piece.status_code == 401
                 and piece.headers.get("HX-Redirect", "").startswith(leads)
                 and ("HX-Redirect" in piece.headers) == bool(leads)
@@ -55,6 +59,25 @@ def test_a_stranger_is_sent_to_sign_in_from_everything_that_is_not_public(client
         if not fits:
             wrong.append((row.endpoint, row.method, plain.status_code, piece.status_code))
     assert wrong == []
+
+
+def test_a_client_in_the_portal_opens_its_pages_and_is_a_stranger_to_all_of_staffs(in_portal, cast):
+    browser, wrong = in_portal("cleo"), []
+    for row in ROWS:
+        answer = browser.open(row.address(cast), method=row.method)
+        there = answer.headers.get("Location", "")
+        if row.endpoint in ENDS_SESSION:
+            browser = in_portal("cleo", browser)
+        elif row.allowed == IN_PORTAL or "stranger" in row.allowed:
+            if answer.status_code in (401, 403, 500) or "/sign-in" in there:
+                wrong.append((row.endpoint, row.method, answer.status_code, there))
+        elif (answer.status_code, there.partition("?")[0]) != (303, "/sign-in"):
+            wrong.append((row.endpoint, row.method, answer.status_code, there))
+    assert wrong == []
+
+
+def _door_of(row: Row) -> str:
+    return "/portal/sign-in" if row.allowed == IN_PORTAL else "/sign-in"
 
 
 def _fits(row: Row, name: str, status: int) -> bool:

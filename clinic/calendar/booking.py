@@ -60,7 +60,8 @@ def item_for(session: Session, who: Actor, item_id: int) -> Item:
     """Return the item with its type, attendees and their clients.
 
     Raises:
-        NotFoundError: there is none, it was deleted, or it stands in a calendar that is not theirs.
+        NotFoundError: there is none, it was deleted, or it stands in a calendar that is not theirs; for a client in the
+            portal, that it is not one of their own appointments.
     """
     item = (
         session.scalars(
@@ -71,9 +72,15 @@ def item_for(session: Session, who: Actor, item_id: int) -> Item:
         .unique()
         .one_or_none()
     )
-    if item is None or who.own_practitioner_id not in (None, item.practitioner_id):
+    if item is None or not _is_theirs(who, item):
         raise NotFoundError(f"item {item_id}")
     return item
+
+
+def _is_theirs(who: Actor, item: Item) -> bool:
+    if who.client_id is None:
+        return who.own_practitioner_id in (None, item.practitioner_id)
+    return outbox.may_be_told(item.kind) and who.client_id in {each.client_id for each in item.attendees}
 
 
 def book(

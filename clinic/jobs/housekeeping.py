@@ -1,4 +1,4 @@
-"""Housekeeping, once a practice-local day: packages past their last day expire, and clients are warned of those near it."""
+"""Housekeeping, once a practice-local day: packages expire, clients are warned of it, what is over of the portal goes."""
 
 from datetime import date
 
@@ -6,6 +6,7 @@ from clinic.billing import package_warnings, sold
 from clinic.jobs import runs
 from clinic.jobs.runs import Clock, Report, Subject
 from clinic.kernel.database import reading, writing
+from clinic.people import portal_visits
 
 JOB = "housekeeping"
 HOUR_FIRST = 8  # nobody is written to at night
@@ -13,10 +14,12 @@ EXPIRING, WARNING = "expiring package", "package to warn of"
 
 
 def run(day: date, now: Clock) -> Report | None:
-    """Look after the packages of a day. Safe to run twice or late; None: it is done or being done."""
+    """Look after the packages and the portal of a day. Safe to run twice or late; None: it is done or being done."""
     run_id = runs.claim(JOB, day, now())
     if run_id is None:
         return None
+    with writing() as session:
+        portal_visits.tidy(session, now())
     with reading() as session:
         subjects = [Subject(EXPIRING, sale_id) for sale_id in sold.due_to_expire(session, now())]
         subjects += [Subject(WARNING, sale_id) for sale_id in package_warnings.due(session, now())]

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from clinic.messages import outbox
+from clinic.messages import outbox, sign_in_links
 from clinic.models.billing import StoredDocument
-from clinic.models.messages import Message, MessageState
+from clinic.models.messages import Message, MessageKind, MessageState
 from clinic.practice import settings
 
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480))
@@ -64,9 +64,15 @@ def claim(session: Session, message_id: int, now: datetime) -> Outgoing | None:
     method = next((row.removeprefix("METHOD:") for row in message.ics.splitlines() if row.startswith("METHOD:")), "")
     return Outgoing(
         message_id=message.id, mail_id=message.mail_id, from_name=practice.name, from_address=practice.email,
-        to_address=message.to_address, subject=message.subject, body=message.body, ics=message.ics, method=method,
-        tried_at=now, attachment_name=message.attachment_name, attachment=_attached(session, message),
+        to_address=message.to_address, subject=message.subject, body=_body(session, message, now), ics=message.ics,
+        method=method, tried_at=now, attachment_name=message.attachment_name, attachment=_attached(session, message),
     )  # fmt: skip
+
+
+def _body(session: Session, message: Message, now: datetime) -> str:
+    if message.kind is not MessageKind.SIGN_IN:
+        return message.body
+    return message.body.replace(sign_in_links.SECRET, sign_in_links.mint(session, message, now))
 
 
 def _attached(session: Session, message: Message) -> bytes:

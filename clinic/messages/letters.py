@@ -1,4 +1,4 @@
-"""Letters: what payers are written about money and staff about a night; no appointment stands behind them."""
+"""Letters: what payers are written about money, staff about a night, clients of the way in; no appointment is behind them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,6 +72,16 @@ def tell_staff(
     if _is_written(session, once_key):
         return None
     return _queue(session, who, now, kind=kind, to_address=address, subject=subject, body=body, once_key=once_key)
+
+
+def send_link(session: Session, who: Actor, address: str, link: str, client_id: int, now: datetime) -> Message | None:
+    """Queue a link into the portal to an address that may open it; None: the practice does not send these."""
+    words = wording.of(session, MessageKind.SIGN_IN)
+    if not words.is_on:
+        return None
+    rendered = rendering.letter(session, words, {"link": link})
+    return _queue(session, who, now, kind=MessageKind.SIGN_IN, to_address=address, subject=rendered.subject,
+                  body=rendered.body, client_id=client_id)  # fmt: skip
 
 
 def resend(session: Session, who: Actor, message: Message, now: datetime) -> Message:

@@ -9,7 +9,7 @@ from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session, selectinload
 
 from clinic.kernel.errors import RefusalError
-from clinic.messages import choices, letters, rendering, wording
+from clinic.messages import choices, letters, rendering, sign_in_links, wording
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
 from clinic.models.messages import Message, MessageChoice, MessageKind, MessagePart, MessageState
 from clinic.models.people import Client, Contact
@@ -148,6 +148,8 @@ def resend(session: Session, who: Actor, message: Message, now: datetime) -> Mes
     """
     if message.state is MessageState.QUEUED and message.tries == 0:
         raise RefusalError("This message waits to be sent already.")
+    if message.kind is MessageKind.SIGN_IN:
+        raise RefusalError("A link works once. Send a new one from the client’s profile.")
     if message.item_id is None or message.client_id is None:
         return letters.resend(session, who, message, now)
     notes, why = _still_holding(session, message, now)
@@ -167,6 +169,8 @@ def outdated(session: Session, message: Message, now: datetime) -> str:
 
     Of a message about several, what no longer holds is left out first; the rest may still be sent.
     """
+    if message.kind is MessageKind.SIGN_IN:
+        return sign_in_links.outdated(session, message, now)
     if message.item_id is None:
         return ""  # a letter about money says what was true when it was written
     notes, why = _still_holding(session, message, now)

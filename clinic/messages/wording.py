@@ -24,13 +24,14 @@ KINDS = {
     MessageKind.CHANGES: "Change of several",
     MessageKind.CANCELLATIONS: "Cancellation of several",
 }
-# What payers are written about money.
+# What no appointment stands behind: what payers are written about money, and the way into the portal.
 LETTERS = {
     MessageKind.RECEIPT: "Receipt",
     MessageKind.PAY_LINK: "Pay link",
     MessageKind.FAILED_PAYMENT: "Failed payment",
     MessageKind.CARD_EXPIRING: "Card about to expire",
     MessageKind.PACKAGE_EXPIRING: "Package about to expire",
+    MessageKind.SIGN_IN: "Sign-in link",
 }
 # What staff are written; its words are not the practice's to change.
 STAFF = {MessageKind.TONIGHT: "Tonight", MessageKind.LAST_NIGHT: "Last night"}
@@ -76,6 +77,11 @@ PACKAGE_PLACEHOLDERS = {
     "practice": "the practice’s name",
     "phone": "the practice’s phone",
 }
+SIGN_IN_PLACEHOLDERS = {
+    "link": "the address that opens the portal, once",
+    "practice": "the practice’s name",
+    "phone": "the practice’s phone",
+}
 LETTER_SUBJECT_PLACEHOLDERS = ("practice", "date")
 # A subject is read on lock screens by whoever is near: nothing in it says who, where or what for.
 SUBJECT_PLACEHOLDERS = ("date", "time", "practice", "count")
@@ -103,6 +109,8 @@ class Wording:
         """Return what a message of this kind may name."""
         if self.kind is MessageKind.PACKAGE_EXPIRING:
             return PACKAGE_PLACEHOLDERS
+        if self.kind is MessageKind.SIGN_IN:
+            return SIGN_IN_PLACEHOLDERS
         if self.kind not in KINDS:
             return LETTER_PLACEHOLDERS
         return PLACEHOLDERS if self.kind is self.kind.of_one else PLACEHOLDERS_OF_SEVERAL
@@ -111,7 +119,7 @@ class Wording:
     def subject_placeholders(self) -> tuple[str, ...]:
         """Return what its subject may name."""
         if self.kind not in KINDS:
-            return LETTER_SUBJECT_PLACEHOLDERS
+            return tuple(name for name in LETTER_SUBJECT_PLACEHOLDERS if name in self.placeholders)
         return tuple(name for name in SUBJECT_PLACEHOLDERS if name in self.placeholders)
 
 
@@ -145,6 +153,9 @@ USUAL = {
         Wording(MessageKind.PACKAGE_EXPIRING, "Your package at {practice} is good through {date}",
                 "Hello {first_name},\n\nof your package “{package}” there is still left to be booked: {count}. It can be used "
                 "for appointments through {date}. What is not used by then expires." + _SIGNED),
+        Wording(MessageKind.SIGN_IN, "Your way in to {practice}",
+                "Hello,\n\nthis link opens your page at {practice}, once, within 20 minutes:\n\n{link}\n\nIf you did not ask "
+                "for it, leave it alone: nobody gets in without it." + _SIGNED),
     )
 }  # fmt: skip
 
@@ -214,6 +225,8 @@ def check(wording: Wording) -> None:
                 raise RefusalError(f"{{{name}}} is not known. Known are {offered}.", field=field)
         if {"{", "}"} & set(_BRACES.sub("", text)):
             raise RefusalError("A brace stands alone. Write words to fill in like {date}.", field=field)
+    if wording.kind is MessageKind.SIGN_IN and "{link}" not in wording.body:
+        raise RefusalError("Without {link} nobody can sign in.", field="body")
     if "\n" in wording.subject:
         raise RefusalError("A subject is one line.", field="subject")
 

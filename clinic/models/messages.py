@@ -10,7 +10,7 @@ from clinic.kernel.database import Base
 
 
 class MessageKind(StrEnum):
-    """Name what a message tells: a client of an appointment, a payer of money, or staff of a night."""
+    """Name what a message tells: a client of an appointment or the way into the portal, a payer of money, staff of a night."""
 
     CONFIRMATION = "confirmation"
     CHANGE = "change"
@@ -23,6 +23,7 @@ class MessageKind(StrEnum):
     TONIGHT = "tonight"
     LAST_NIGHT = "last_night"
     PACKAGE_EXPIRING = "package_expiring"
+    SIGN_IN = "sign_in"
     # The same of several appointments in one message: a series, or a change of many.
     CONFIRMATIONS = "confirmations"
     CHANGES = "changes"

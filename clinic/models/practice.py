@@ -237,6 +237,7 @@ class FormKey(Base):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    client_id: Mapped[int | None] = mapped_column(ForeignKey("clients.id"))  # who posted it in the portal
     posted_at: Mapped[datetime]
     location: Mapped[str] = mapped_column(default="")
 

@@ -33,6 +33,7 @@ from clinic.models.money import (
     Refund,
 )
 from clinic.models.practice import AuditEntry, Logo
+from clinic.people import portal_visits
 from clinic.practice import audit, settings
 
 CHUNK = 500
@@ -315,6 +316,11 @@ def _logo(session: Session) -> Iterator[str]:
             yield "A logo is kept that no document carries."
 
 
+def _portal(session: Session) -> Iterator[str]:
+    for identity in portal_visits.off(session):
+        yield f"Portal session {identity} is open without access."
+
+
 def _audit(session: Session) -> Iterator[str]:
     before = ""
     for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=CHUNK)):
@@ -326,5 +332,5 @@ def _audit(session: Session) -> Iterator[str]:
 
 CHECKS: tuple[Callable[[Session], Iterator[str]], ...] = (
     _guards, _transactions, _invoices, _credit_notes, _payments, _refunds, _disputes, _charges, _numbers, _overlaps, _items,
-    _series, _packages, _links, _messages, _logo, _audit,
+    _series, _packages, _links, _messages, _logo, _portal, _audit,
 )  # fmt: skip

@@ -86,7 +86,12 @@ class Row:
 
 
 def seen_by(who: Actor) -> ColumnElement[bool]:
-    """Return the condition under which a client is theirs to see: own clients, and whoever has an item with them."""
+    """Return the condition under which a client is theirs to see: own clients, and whoever has an item with them.
+
+    A client in the portal sees themselves alone.
+    """
+    if who.client_id is not None:
+        return Client.id == who.client_id
     own = who.own_practitioner_id
     if own is None:
         return true()

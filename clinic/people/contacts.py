@@ -201,13 +201,13 @@ def payers_of(session: Session, client_id: int) -> list[Payer]:
     if client is None:
         raise NotFoundError("client")
     own = Payer(client.contact_id, client.name, THEMSELVES, "", client.default_payer_id == client.contact_id)
-    return [own, *(Payer(c.contact_id, c.name, c.role_name, c.reference, c.is_default) for c in _linked(session, client_id))]
+    return [own, *(Payer(c.contact_id, c.name, c.role_name, c.reference, c.is_default) for c in linked(session, client_id))]
 
 
 def linked_to(session: Session, who: Actor, client_id: int) -> list[Linked]:
     """Return the contacts of a client with what each is to them, by name."""
     clients.client_for(session, who, client_id)
-    return _linked(session, client_id)
+    return linked(session, client_id)
 
 
 def found_link(session: Session, who: Actor, client_id: int, contact_id: int) -> Linked | None:
@@ -311,7 +311,8 @@ def _link(session: Session, client_id: int, contact_id: int) -> ClientContact | 
     )
 
 
-def _linked(session: Session, client_id: int) -> list[Linked]:
+def linked(session: Session, client_id: int) -> list[Linked]:
+    """Return the contacts of a client whom the caller may see, by name."""
     query = (
         select(ClientContact, Contact, Client.default_payer_id)
         .join(Contact, Contact.id == ClientContact.contact_id)

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from clinic.kernel.errors import NotFoundError
-from clinic.messages import outbox, wording
-from clinic.models.messages import Message, MessagePart, MessageState
+from clinic.messages import outbox, sign_in_links, wording
+from clinic.models.messages import Message, MessageKind, MessagePart, MessageState
 from clinic.models.people import Client
 from clinic.people import clients
 from clinic.people.listing import Listing, cut
@@ -64,6 +64,7 @@ class Letter:
     attachment_name: str
     about: tuple[tuple[int, datetime], ...]  # the appointments it tells of, with their starts
     may_resend: bool
+    is_link: bool = False  # it carries a link into the portal, masked here
 
 
 def page(session: Session, who: Actor, which: Which, *, number: int, client_id: int | None = None) -> Listing[Row]:
@@ -88,8 +89,26 @@ def letter(session: Session, who: Actor, message_id: int) -> Letter:
     message: Message = found[0]
     is_fresh = message.state is MessageState.QUEUED and message.tries == 0
     about = outbox.told_of(session, message)
-    return Letter(_row(*found), message.subject, message.body, bool(message.ics), message.attachment_name, about,
-                  not is_fresh)  # fmt: skip
+    is_link = message.kind is MessageKind.SIGN_IN  # it works once: a new one is sent instead
+    body = message.body.replace(sign_in_links.SECRET, sign_in_links.MASK)
+    return Letter(_row(*found), message.subject, body, bool(message.ics), message.attachment_name, about,
+                  not is_fresh and not is_link, is_link)  # fmt: skip
+
+
+def open_link(session: Session, who: Actor, message_id: int, now: datetime) -> str:
+    """Return a secret that opens the portal as the link in a message would. Must run inside `writing()`.
+
+    Only where nothing is real and no mail leaves may a view hand this to staff (`Config.is_made_up`): in a practice, whoever
+    reads the outbox must not be able to enter as the client.
+
+    Raises:
+        NotFoundError: there is no such message, or it carries no link.
+        RefusalError: the link is over.
+    """
+    found = session.execute(_listed(who).where(Message.id == message_id)).one_or_none()
+    if found is None or found[0].kind is not MessageKind.SIGN_IN:
+        raise NotFoundError("message")
+    return sign_in_links.mint(session, found[0], now)
 
 
 def resend(session: Session, who: Actor, message_id: int, now: datetime) -> Message:

@@ -48,6 +48,14 @@ def account_guard(email: str) -> Guard:
     return Guard("account:" + hashlib.sha256(email.strip().casefold().encode()).hexdigest(), ACCOUNT_FREE_TRIES_MAX)
 
 
+def link_guards(email: str, address: str) -> list[Guard]:
+    """Return what asking for a sign-in link is counted under: the e-mail address, known or not, and where it comes from."""
+    return [
+        Guard("link:" + hashlib.sha256(email.strip().casefold().encode()).hexdigest(), ACCOUNT_FREE_TRIES_MAX),
+        Guard(f"links:{_network(address)}", ADDRESS_FREE_TRIES_MAX),
+    ]
+
+
 def claim(session: Session, counted: Sequence[Guard], now: datetime) -> None:
     """Count a try before its password is looked at, so that tries made at once are counted too.
 

@@ -13,6 +13,7 @@ from clinic.models.practice import AuditEntry
 from clinic.practice.permissions import Actor
 
 _HASHED = ("user_id", "roles", "web_session_id", "address", "action", "object_type", "object_id", "detail", "outcome")
+CLIENT = "client"  # what stands under roles when a client did it in the portal
 _LAST_HASH = select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)
 
 
@@ -30,12 +31,16 @@ def record(
     """Write down who did what to which thing. Must run inside `writing()`, so that the chain has one end.
 
     Args:
+        who: for a client in the portal the entry's roles say "client", and its detail says which under `by_client`.
         action: a verb phrase such as "booked" or "issued invoice".
         detail: ids, amounts and states; never names, notes or anything clinical.
     """
+    roles = ",".join(sorted(who.roles))
+    if who.client_id is not None:
+        roles, detail = CLIENT, detail | {"by_client": who.client_id}
     before = connection_of(session).scalar(_LAST_HASH) or ""
     entry = {
-        "at": now, "user_id": who.user_id, "roles": ",".join(sorted(who.roles)), "web_session_id": who.web_session_id,
+        "at": now, "user_id": who.user_id, "roles": roles, "web_session_id": who.web_session_id,
         "address": who.address, "action": action, "object_type": object_type, "object_id": object_id, "detail": detail,
         "outcome": outcome,
     }  # fmt: skip

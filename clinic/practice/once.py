@@ -28,10 +28,10 @@ def claim(session: Session, who: Actor, key: str | None, now: datetime) -> FormK
         raise RefusalError("This form is out of date. Check it and send it again.", field="once")
     used = session.get(FormKey, key)
     if used is not None:
-        if used.user_id != who.user_id:
+        if (used.user_id, used.client_id) != (who.user_id, who.client_id):
             raise RefusalError("This form is out of date. Check it and send it again.", field="once")
         raise AlreadyPostedError(used.location)
-    claimed = FormKey(key=key, user_id=who.user_id, posted_at=now, location="")
+    claimed = FormKey(key=key, user_id=who.user_id, client_id=who.client_id, posted_at=now, location="")
     session.add(claimed)
     session.flush()
     return claimed

@@ -51,7 +51,7 @@ SEES_ALL = frozenset({Role.OWNER, Role.FRONT_DESK, Role.BILLER})
 
 @dataclass(frozen=True)
 class Actor:
-    """Say who is asking: plain values that may cross a door. `user_id` None is the clock."""
+    """Say who is asking: plain values that may cross a door. `user_id` None is the clock, or a client in the portal."""
 
     user_id: int | None
     roles: frozenset[Role] = field(default_factory=frozenset)
@@ -60,6 +60,8 @@ class Actor:
     address: str = ""
     # Whether the owner lets practitioners see and change each other's work.
     practitioners_see_all: bool = False
+    # A client in the portal: no rights of staff at all, and only what is theirs (`clients.seen_by`, `booking.item_for`).
+    client_id: int | None = None
 
     def may(self, permission: Permission) -> bool:
         """Say whether one of the roles holds the right."""
@@ -78,8 +80,10 @@ class Actor:
     def own_practitioner_id(self) -> int | None:
         """Return the one practitioner whose calendar and clients this person is confined to; None: everyone's.
 
-        A practitioner's user without a practitioner row is confined to nobody's: -1 matches no row.
+        A practitioner's user without a practitioner row is confined to nobody's, and so is a client: -1 matches no row.
         """
+        if self.client_id is not None:
+            return -1
         if self.user_id is None or self.roles & SEES_ALL or self.practitioners_see_all:
             return None
         return self.practitioner_id if self.practitioner_id is not None else -1

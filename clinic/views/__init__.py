@@ -45,6 +45,8 @@ BLUEPRINTS = (
     "place_billing",
     "place_packages",
     "places",
+    "portal",
+    "portal_access",
     "practitioners",
     "receipts",
     "refunds",

@@ -18,10 +18,10 @@ from clinic.kernel.errors import NotFoundError
 from clinic.people import accounts
 from clinic.practice import settings
 from clinic.practice.permissions import Actor, Permission
-from clinic.views import filters
+from clinic.views import filters, portal_door
 
 View = Callable[..., ResponseReturnValue]
-PUBLIC = "public"
+PUBLIC, PORTAL = "public", "portal"
 BY_ITSELF = "live.changes"  # asked by the page, not by a person: it keeps no one signed in and leads nowhere
 
 
@@ -53,6 +53,12 @@ def public(view: View) -> View:
     return view
 
 
+def portal(view: View) -> View:
+    """Mark a view of the client portal: for who is signed in there, whatever else this browser is signed in to."""
+    view.needs = PORTAL  # type: ignore[attr-defined]
+    return view
+
+
 def actor() -> Actor:
     """Return who is asking, as plain values."""
     who: Actor = g.actor
@@ -77,6 +83,8 @@ def register(app: Flask) -> None:
         g.actor = Actor(user_id=None, address=request.remote_addr or "")
         if not _read_house():
             return None if request.endpoint == "setup.setup" else _to_setup()
+        if needs == PORTAL:
+            return portal_door.check()
         if current_user.is_authenticated:
             g.actor = current_user.visit.actor
             g.user_name = current_user.visit.name
@@ -89,7 +97,7 @@ def register(app: Flask) -> None:
 
 
 def refuse_unmarked(app: Flask) -> None:
-    """Refuse to start with a view that is neither `@public` nor `@requires(...)`."""
+    """Refuse to start with a view that is neither `@public`, `@portal` nor `@requires(...)`."""
     bare = [name for name, view in app.view_functions.items() if not hasattr(view, "needs")]
     if bare:
         raise RuntimeError(f"views without a right: {', '.join(sorted(bare))}")
@@ -108,6 +116,7 @@ def _read_house() -> bool:
             return False
         # Flask-Login asks for whoever this token stands for a moment later; one door is enough for both.
         g.visit = token, _visit(session, token) if token else None
+        portal_door.read(session)
     filters.read_for(g.house)
     return True
 

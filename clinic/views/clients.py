@@ -12,7 +12,7 @@ from clinic.forms.base import options
 from clinic.forms.people import ClientForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import ClashError, RefusalError
-from clinic.people import clients, contacts, finding, groups
+from clinic.people import clients, contacts, finding, groups, portal_access
 from clinic.people.clients import Head, Profile
 from clinic.practice import once
 from clinic.practice.permissions import Permission
@@ -114,13 +114,15 @@ def overview(client_id: int) -> Answer:
     """Show who a client is: their details, contacts, groups and next appointments."""
     with reading() as session:
         profile = clients.profile(session, actor(), client_id)
-        linked = contacts.linked_to(session, actor(), client_id)
+        linked = contacts.linked(session, client_id)
         bands = groups.groups_of(session, actor(), client_id)
+        accesses = portal_access.of_client(session, client_id)
         coming = client_items.items_of(session, actor(), client_id, which=Which.COMING, now=now())
     _write_down(client_id)
     return page(
-        "clients/overview.html", profile=profile, linked=linked, groups=bands, coming=coming.rows[:COMING_SHOWN],
-        coming_count=coming.total, invoice_url=_invoice_url(), can_edit=actor().may(Permission.EDIT_CLIENTS),
+        "clients/overview.html", profile=profile, linked=linked, groups=bands, accesses=accesses,
+        coming=coming.rows[:COMING_SHOWN], coming_count=coming.total, invoice_url=_invoice_url(),
+        can_edit=actor().may(Permission.EDIT_CLIENTS),
         **profile_context(profile.head, "Overview"),
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from flask import Flask, current_app, g, get_flashed_messages, request, url_for
 from clinic.billing import night
 from clinic.kernel.database import reading
 from clinic.practice.permissions import Permission
+from clinic.views import portal_frame
 from clinic.views.access import actor
 
 
@@ -39,7 +40,18 @@ WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
         "Clients",
         "clients.index",
         Permission.SEE_CLIENTS,
-        ("clients", "contacts", "payer_invoicing", "groups", "client_billing", "client_packages", "cards", "autopay", "outbox"),
+        (
+            "clients",
+            "contacts",
+            "payer_invoicing",
+            "groups",
+            "client_billing",
+            "client_packages",
+            "cards",
+            "autopay",
+            "outbox",
+            "portal_access",
+        ),
     ),
     (
         "Invoices",
@@ -84,6 +96,8 @@ def frame() -> dict[str, Any]:
     if "house" not in g:
         return {}
     shown: dict[str, Any] = {"practice_name": g.house.name}
+    if g.get("client") is not None:
+        return shown | portal_frame.shown()
     if g.get("actor") and g.actor.user_id is not None:
         shown |= {
             "nav": _nav(),

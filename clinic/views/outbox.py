@@ -8,7 +8,7 @@ from flask import Blueprint, current_app, request, url_for
 from clinic.forms.base import HouseForm
 from clinic.forms.messages import ChoicesForm
 from clinic.kernel.database import reading, writing
-from clinic.kernel.errors import RefusalError
+from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.messages import choices, letters
 from clinic.people import clients, correspondence
 from clinic.people.correspondence import Which
@@ -94,13 +94,31 @@ def resend(message_id: int) -> Answer:
     return leave(url_for(".show", message_id=again.id))
 
 
+@bp.route("/messages/<int:message_id>/open", methods=["GET", "POST"])
+@requires(Permission.SEE_CLIENTS)
+def open_link(message_id: int) -> Answer:
+    """Follow a link into the portal: only where nothing is real and no mail leaves, so that the demo's portal can be tried."""
+    if not config().is_made_up:
+        raise NotFoundError("There is none in a practice: whoever reads the outbox must not enter as the client.")
+    form = HouseForm()
+    if request.method == "POST":
+        try:
+            with writing() as session:
+                token = correspondence.open_link(session, actor(), message_id, now())
+            return leave(url_for("portal.link", link_token=token))
+        except RefusalError as error:
+            form.refuse(error)
+    return _letter(message_id, form if form.complaints else None)
+
+
 def _letter(message_id: int, form: HouseForm | None = None) -> Answer:
     with reading() as session:
         letter = correspondence.letter(session, actor(), message_id)
     may_resend = letter.may_resend and actor().may(Permission.BOOK if letter.about else Permission.TAKE_PAYMENTS)
     # Whoever may read letters may not pay in the payer's place: the link is shown without its secret.
     body = _PAY_LINK.sub(f"{config().BASE_URL}/pay/…", letter.body).replace(letters.HERE, config().BASE_URL)
-    return page("messages/show.html", form=form, letter=letter, body=body, may_resend=may_resend, has_server=_has_server())
+    return page("messages/show.html", form=form, letter=letter, body=body, may_resend=may_resend,
+                may_open=letter.is_link and config().is_made_up, has_server=_has_server())  # fmt: skip
 
 
 def _list(found: Any) -> dict[str, Any]:

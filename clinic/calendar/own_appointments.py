@@ -1,0 +1,95 @@
+"""A client's own appointments as their portal shows them: never an Activity or an event, never a note, never who else comes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, contains_eager
+
+from clinic.calendar import statuses
+from clinic.messages import outbox
+from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind, Mode, Status
+from clinic.models.practice import Location, Practitioner
+from clinic.people.listing import Listing, cut
+from clinic.practice import settings
+
+NEXT_SHOWN = 3
+LIVE = tuple(status for status in Status if status.is_live)
+# What a client reads of what became of a past appointment.
+WORDS = {
+    Status.BOOKED: "",
+    Status.ARRIVED: "",
+    Status.ATTENDED: "Attended",
+    Status.NO_SHOW: "Missed",
+    Status.LATE_CANCELLED: "Cancelled late",
+    Status.CANCELLED_BY_CLIENT: "Cancelled by you",
+    Status.CANCELLED_BY_PRACTICE: "Cancelled by the practice",
+}
+HOW = {None: "", Mode.IN_PERSON: "In person", Mode.PHONE: "By phone", Mode.VIDEO: "By video"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """Hold one appointment as its client reads it."""
+
+    item_id: int
+    starts_at: datetime
+    ends_at: datetime
+    what: str
+    practitioner: str
+    location: str
+    how: str
+    status: str  # empty: it is simply to come
+    is_struck: bool
+
+
+def coming(session: Session, client_id: int, now: datetime, *, page: int = 1) -> Listing[Row]:
+    """Return a page of what the client still comes to, the next first."""
+    query = _own(client_id).where(Item.ends_at > now, Attendee.status.in_(LIVE)).order_by(Item.starts_at, Item.id)
+    return _listed(session, query, page, now)
+
+
+def past(session: Session, client_id: int, now: datetime, *, page: int = 1) -> Listing[Row]:
+    """Return a page of what is over or was cancelled, the latest first."""
+    query = _own(client_id).where((Item.ends_at <= now) | Attendee.status.not_in(LIVE))
+    return _listed(session, query.order_by(Item.starts_at.desc(), Item.id.desc()), page, now)
+
+
+def _own(client_id: int) -> Select[*tuple[Any, ...]]:
+    told = [kind for kind in ItemKind if outbox.may_be_told(kind)]  # silence is asked of the kind (rulebook 2.4)
+    return (
+        select(
+            Attendee,
+            Practitioner.name.label("practitioner"),
+            Location.name.label("location"),
+            AppointmentType.name.label("type_name"),
+        )
+        .join(Attendee.item)
+        .join(Practitioner, Practitioner.id == Item.practitioner_id)
+        .outerjoin(Location, Location.id == Item.location_id)
+        .outerjoin(AppointmentType, AppointmentType.id == Item.type_id)
+        .where(Attendee.client_id == client_id, Item.deleted_at.is_(None), Item.kind.in_(told))
+        .options(contains_eager(Attendee.item))
+    )
+
+
+def _listed(session: Session, query: Select[*tuple[Any, ...]], page: int, now: datetime) -> Listing[Row]:
+    past_is_attended = settings.practice(session).past_booked_is_attended
+
+    def shape(found: Sequence[Any]) -> list[Row]:
+        return [_row(each, now, past_is_attended=past_is_attended) for each in found]
+
+    return cut(session, query, page, shape)
+
+
+def _row(found: Any, now: datetime, *, past_is_attended: bool) -> Row:
+    attendee: Attendee = found[0]
+    item = attendee.item
+    status = statuses.counted(attendee.status, item.kind, item.ends_at, now, past_is_attended=past_is_attended)
+    return Row(
+        item_id=item.id, starts_at=item.starts_at, ends_at=item.ends_at, what=found.type_name or "Appointment",
+        practitioner=found.practitioner, location=found.location or "", how=HOW[item.mode], status=WORDS[status],
+        is_struck=not attendee.status.is_live,
+    )  # fmt: skip

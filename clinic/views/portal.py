@@ -1,0 +1,115 @@
+"""The client portal's door and first page: ask for a link, use it up, choose whose portal, sign out."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+
+from clinic.calendar import own_appointments
+from clinic.forms.base import HouseForm
+from clinic.forms.people import row_id
+from clinic.forms.portal import AskForm
+from clinic.kernel.database import reading, writing
+from clinic.kernel.errors import NotFoundError
+from clinic.messages import sign_in_links
+from clinic.people import portal_access, portal_visits, throttle
+from clinic.people.portal_visits import Visit
+from clinic.views import portal_door
+from clinic.views.access import actor, now, portal, public
+from clinic.views.answer import Answer, page
+from clinic.views.frame import known
+from clinic.views.headers import config
+from clinic.views.portal_door import client
+from clinic.views.portal_frame import Box
+
+bp = Blueprint("portal", __name__, url_prefix="/portal")
+# The figures of the first page, each read in the page's own door; a box that returns None is left out.
+BOXES: tuple[Callable[[Session, Visit, datetime], Box | None], ...] = ()
+
+
+@bp.get("/")
+@portal
+def home() -> Answer:
+    """Show what comes next, and how things stand."""
+    with reading() as session:
+        coming = own_appointments.coming(session, client().client_id or 0, now())
+        boxes = [box for make in BOXES if (box := make(session, client(), now())) is not None]
+    return page(
+        "portal/home.html", coming=coming, shown=own_appointments.NEXT_SHOWN, boxes=boxes,
+        appointments_url=known("portal_appointments.index"),
+    )  # fmt: skip
+
+
+@bp.route("/sign-in", methods=["GET", "POST"])
+@public
+def sign_in() -> Answer:
+    """Show the form; or send a link if the address has access, and say the same if it has none."""
+    form = AskForm(request.form if request.method == "POST" else request.args)
+    form.next.data = there = portal_door.wanted(form.next.data)
+    if request.method == "GET":
+        return redirect(there or url_for(".home"), 303) if portal_door.anyone() else page("portal/sign_in.html", form=form)
+    if not form.validate():
+        return page("portal/sign_in.html", form=form)
+    email = form.email.data or ""
+    try:
+        with writing() as session:
+            throttle.claim(session, throttle.link_guards(email, actor().address), now())
+            portal_access.ask(session, actor(), email, now(), there=portal_door.tail(there))
+    except throttle.ThrottledError as error:
+        return _held_back(form, error)
+    return render_template("portal/sent.html", email=email, is_made_up=config().is_made_up)
+
+
+@bp.route("/link/<link_token>", methods=["GET", "POST"])
+@public
+def link(link_token: str) -> Answer:
+    """Show the one button; only its POST uses the link up, as mail scanners follow links."""
+    there = portal_door.wanted(request.values.get("next"))
+    if request.method == "GET":
+        with reading() as session:
+            is_good = sign_in_links.is_good(session, link_token, now())
+        return render_template("portal/link.html", is_good=is_good, there=there), 200 if is_good else 404
+    with writing() as session:
+        token = portal_visits.enter(session, link_token, now(), address=actor().address)
+    if token is None:
+        return render_template("portal/link.html", is_good=False, there=there), 409
+    return portal_door.keep(make_response(redirect(there or url_for(".home"), 303)), token)
+
+
+@bp.route("/choose", methods=["GET", "POST"])
+@portal
+def choose() -> Answer:
+    """Ask whose portal is to be opened, or open it."""
+    there = portal_door.wanted(request.values.get("next"))
+    if request.method == "POST":
+        with writing() as session:
+            chosen = _row_id(request.form.get("access", ""))
+            portal_visits.choose(session, client(), chosen, now(), address=actor().address)
+        return redirect(there or url_for(".home"), 303)
+    with reading() as session:
+        choices = portal_visits.choices(session, client())
+    return page("portal/choose.html", choices=choices, there=there)
+
+
+@bp.post("/sign-out")
+@portal
+def sign_out() -> Answer:
+    """End the session and take the cookie back."""
+    with writing() as session:
+        portal_visits.sign_out(session, client(), now(), address=actor().address)
+    return portal_door.forget(make_response(redirect(url_for(".sign_in"), 303)))
+
+
+def _row_id(typed: str) -> int:
+    try:
+        return row_id(typed)
+    except ValueError as error:
+        raise NotFoundError("access") from error
+
+
+def _held_back(form: HouseForm, error: throttle.ThrottledError) -> Answer:
+    form.refuse(error)
+    answer = make_response(render_template("portal/sign_in.html", form=form), 429)
+    answer.headers["Retry-After"] = str(int(error.wait.total_seconds()) + 1)
+    return answer
