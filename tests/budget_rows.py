@@ -155,6 +155,8 @@ def _with_credit(session: Session, cast: Cast) -> None:
     """Give Cleo a year of sessions, and money on no invoice yet."""
     many_invoices(session, cast)
     payments.record(session, cast.fay, payer_id=cast.cleo_payer_id, method=Method.CASH, amount_cents=10_000_000, now=NOW)
+    many_packages(session, cast)
+    enrolled(session, cast.cleo_payer_id)
 
 
 MONEY = [

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, true
+from sqlalchemy import and_, func, select, true
 from sqlalchemy.orm import Session
 
 from clinic.billing import autopay, cards, invoices, ledger
 from clinic.billing.cards import KeptCard
 from clinic.billing.ledger import PayerSums
 from clinic.models.billing import Invoice
-from clinic.models.money import AutoPayEnrolment
+from clinic.models.money import AutoPayEnrolment, Card
 from clinic.models.people import Client, Contact
+from clinic.practice import settings
 from clinic.practice.permissions import Actor
 
 OPEN_MAX = 50
@@ -57,15 +58,21 @@ class OpenInvoice:
 
 
 def of(session: Session, payers: Mapping[int, str], sums: Mapping[int, PayerSums], now: datetime) -> list[Arrangement]:
-    """Return the arrangements of those payers (id to name), in two queries."""
-    payer_ids = list(payers)
-    kept = cards.kept_by(session, payer_ids, now)
-    last: dict[int, AutoPayEnrolment] = {}
-    for row in session.scalars(
-        select(AutoPayEnrolment).where(AutoPayEnrolment.contact_id.in_(payer_ids)).order_by(AutoPayEnrolment.id)
-    ):
-        last[row.contact_id] = row
-    return [_of(payer_id, payers[payer_id], kept[payer_id], sums[payer_id], last.get(payer_id)) for payer_id in payer_ids]
+    """Return the arrangements of those payers (id to name), in one query."""
+    today = settings.house(session).local_date(now)
+    newest = select(func.max(AutoPayEnrolment.id)).where(AutoPayEnrolment.contact_id == Contact.id).correlate(Contact)
+    found = session.execute(
+        select(Contact.id, Card, AutoPayEnrolment)
+        .outerjoin(Card, and_(Card.contact_id == Contact.id, Card.removed_at.is_(None)))
+        .outerjoin(AutoPayEnrolment, AutoPayEnrolment.id == newest.scalar_subquery())
+        .where(Contact.id.in_(payers))
+        .order_by(Card.is_default.desc(), Card.id.desc())
+    ).all()
+    kept: dict[int, list[KeptCard]] = {payer_id: [] for payer_id in payers}
+    for payer_id, card, _ in found:
+        kept[payer_id] += [cards.shown(card, today)] if card is not None else []
+    last = {payer_id: row for payer_id, _, row in found}
+    return [_of(payer_id, payers[payer_id], kept[payer_id], sums[payer_id], last.get(payer_id)) for payer_id in payers]
 
 
 def of_payer(session: Session, payer: Contact, now: datetime) -> Arrangement:

@@ -76,31 +76,27 @@ def payer_for(session: Session, who: Actor, client_id: int, payer_id: int) -> Co
 
 def kept(session: Session, payer_id: int, now: datetime) -> list[KeptCard]:
     """List a payer's cards, the default one first."""
-    return kept_by(session, [payer_id], now)[payer_id]
-
-
-def kept_by(session: Session, payer_ids: list[int], now: datetime) -> dict[int, list[KeptCard]]:
-    """Return the cards of each payer, the default one first, in one query."""
     today = settings.house(session).local_date(now)
     found = session.scalars(
         select(Card)
-        .where(Card.contact_id.in_(payer_ids), Card.removed_at.is_(None))
+        .where(Card.contact_id == payer_id, Card.removed_at.is_(None))
         .order_by(Card.is_default.desc(), Card.id.desc())
     )
-    made: dict[int, list[KeptCard]] = {payer_id: [] for payer_id in payer_ids}
-    for card in found:
-        made[card.contact_id].append(
-            KeptCard(
-                id=card.id,
-                brand=card.brand,
-                last4=card.last4,
-                expires=f"{card.exp_month:02}/{card.exp_year % 100:02}",
-                is_default=card.is_default,
-                is_expired=(card.exp_year, card.exp_month) < (today.year, today.month),
-                ends_soon=(card.exp_year, card.exp_month) == (today.year, today.month),
-            )
-        )
-    return made
+    return [shown(card, today) for card in found]
+
+
+def shown(card: Card, today: date) -> KeptCard:
+    """Return a card as a page may show it that day."""
+    month = (card.exp_year, card.exp_month)
+    return KeptCard(
+        id=card.id,
+        brand=card.brand,
+        last4=card.last4,
+        expires=f"{card.exp_month:02}/{card.exp_year % 100:02}",
+        is_default=card.is_default,
+        is_expired=month < (today.year, today.month),
+        ends_soon=month == (today.year, today.month),
+    )
 
 
 def default(session: Session, payer_id: int) -> Card | None:

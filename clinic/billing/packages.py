@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import ScalarSelect, delete, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from clinic.billing import fees, invoices
@@ -274,20 +274,26 @@ def counts(session: Session, sale_ids: Collection[int], now: datetime) -> dict[i
     A booked session whose end has passed counts as used unless the practice turned that off, and what was not booked by
     the last day counts as expired: both follow from `now`, so no job has to write them.
     """
-    today = settings.house(session).local_date(now)
-    sums = [func.coalesce(func.sum(getattr(SessionEntry, name)), 0) for name in _SUMMED]
     rows = session.execute(
-        select(PackageSale.id, PackageSale.expires_date, _held_by(now), *sums)
+        select(PackageSale.id, PackageSale.expires_date, *sums(now))
         .outerjoin(SessionEntry, SessionEntry.sale_id == PackageSale.id)
         .where(PackageSale.id.in_(sale_ids))
         .group_by(PackageSale.id)
     )
+    return {sale_id: counts_of(session, last, written, now) for sale_id, last, *written in rows}
+
+
+def sums(now: datetime) -> list[ColumnElement[int]]:
+    """Return the sums that `counts_of` reads, for a query over sold packages with their session entries, grouped by sale."""
+    return [_held_by(now), *(func.coalesce(func.sum(getattr(SessionEntry, name)), 0) for name in _SUMMED)]
+
+
+def counts_of(session: Session, last: date | None, written: Sequence[int], now: datetime) -> Counts:
+    """Return the counts of a package that is good through `last`, from its `sums`."""
+    held, *summed = (int(value) for value in written)
+    is_over = last is not None and last < settings.house(session).local_date(now)
     counts_past = settings.practice(session).past_booked_is_attended
-    found = {}
-    for sale_id, last, held, *written in rows:
-        is_over = last is not None and last < today
-        found[sale_id] = Counts(*(int(value) for value in written)).at(held=held if counts_past else 0, is_over=is_over)
-    return found
+    return Counts(*summed).at(held=held if counts_past else 0, is_over=is_over)
 
 
 def left_of_sale() -> ScalarSelect[int]:

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, g, redirect, request, url_for
 
-from clinic.billing import arrangements, cards, discounts, invoices, overview, panel, payments
+from clinic.billing import arrangements, cards, discounts, holdings, invoices, overview, panel, payments
 from clinic.forms.invoices import ConfirmForm, DiscountForm, PaymentForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
@@ -107,6 +107,7 @@ def _shown(client_id: int, form: ConfirmForm) -> Answer:
         payers = {payer.payer_id: payer for payer in found.payers}
         names, sums = {key: payer.name for key, payer in payers.items()}, {key: payer.sums for key, payer in payers.items()}
         arranged = arrangements.of(session, names, sums, now())
+        held = holdings.of_client(session, actor(), client_id, now())
     who = actor()
     return page(
         "billing/client.html",
@@ -117,7 +118,8 @@ def _shown(client_id: int, form: ConfirmForm) -> Answer:
         can_enrol=who.may(Permission.ENROL_AUTOPAY),
         takes_cards=config().takes_cards,
         arrangements=arranged,
-        margin=("billing/_autopay.html", "billing/_cards.html"),
+        holdings=held,
+        margin=("billing/_holdings.html", "billing/_autopay.html", "billing/_cards.html"),
         **profile_context(profile.head, "Billing"),
     )
 
