@@ -53,6 +53,16 @@ class Panel:
         return self.last_method if any(way.method is self.last_method and not way.is_off for way in self.ways) else None
 
     @property
+    def usable_cents(self) -> int:
+        """Return how much of the credit there is something to put on."""
+        return max(0, min(self.credit_cents, self.owed_cents))
+
+    @property
+    def left_cents(self) -> int:
+        """Return what remains to be paid when the credit is put on."""
+        return self.owed_cents - self.usable_cents
+
+    @property
     def amount_pattern(self) -> str:
         """Return the pattern of what is owed: while the amount fits it, the button names the amount."""
         whole, _, cents = money.plainly(max(0, self.owed_cents)).partition(".")

@@ -79,7 +79,10 @@ def add_payment(client_id: int, payer_id: int) -> Answer:
             say(f"{g.house.money(form.amount.data)} is recorded.")
         except RefusalError as error:
             form.refuse(error)
-    return page("billing/payment.html", form=form, then=_page(client_id), panel=shown, **profile_context(head, "Billing"))
+    return page(
+        "billing/payment.html", form=form, confirm=ConfirmForm(), then=_page(client_id), panel=shown,
+        **profile_context(head, "Billing"),
+    )  # fmt: skip
 
 
 @bp.route("/clients/<int:client_id>/billing/discount", methods=["GET", "POST"])

@@ -104,6 +104,31 @@ def test_credit_is_applied_before_anything_else(as_, invoice_id, rows, cast):
     assert "$50.00" in fay.get(billing).text
 
 
+def test_the_panel_offers_the_credit_first_and_says_what_is_left(as_, invoice_id, cast, rows):
+    fay = as_("fay")
+    billing = f"/clients/{cast.cleo_id}/billing/{cast.cleo_payer_id}"
+    assert "apply-credit" not in fay.get(f"/invoices/{invoice_id}").text
+    _pay(fay, invoice_id, amount="200", confirms_more="y")
+    line = {"line-description": "Therapy", "line-unit": "80", "line-quantity": "1", "line-once": once.new_key()}
+    new = {"payer": str(cast.cleo_payer_id), "once": once.new_key()}
+    draft = fay.post(f"/invoices/new?client={cast.cleo_id}", data=new).headers["Location"]
+    fay.post(f"{draft}/draft/add", data=line)
+    fay.post(f"{draft}/issue", data={"once": once.new_key()})
+    for there, action in ((draft, f"{draft}/apply-credit"), (f"{billing}/payment", f"{billing}/apply-credit")):
+        page = fay.get(there).text
+        assert f'<form id="apply-credit" method="post" action="{action}">' in page
+        assert "<b>$50.00</b>. Then $30.00 is left to pay." in page
+        # Its button stands in the panel, first, and belongs to the other form: Enter in the amount still pays.
+        panel = page[page.index('<form class="pay form"') :]
+        assert panel.index('form="apply-credit"') < panel.index("Payment method")
+    key = once.new_key()
+    for _ in range(2):
+        assert fay.post(f"{draft}/apply-credit", data={"once": key}).status_code == 303
+    page = fay.get(draft).text
+    assert 'form="apply-credit"' not in page
+    assert 'value="30.00"' in page
+
+
 def test_applying_credit_puts_it_on_the_invoice_once(as_, invoice_id, cast, rows):
     fay, key = as_("fay"), once.new_key()
     payment = {"method": "cash", "amount": "180", "confirms_more": "y", "once": once.new_key()}
