@@ -177,13 +177,20 @@ def _amount(row: ItemRow, today: date) -> tuple[int | None, str, bool]:
         wanted = [cents for cents in owed if cents]
         return (sum(wanted), "pencil", False) if wanted and row.shares else (None, "", False)
     amount = sum(share.total_cents or 0 for share in lined)
-    if any(share.issued_at is None for share in lined):
-        return amount, "pencil", False
+    late = any((share.owed_cents or 0) > 0 and share.due_date is not None and share.due_date < today for share in lined)
+    waiting_cents = _waiting_cents(row)
+    if waiting_cents or any(share.issued_at is None for share in lined):
+        return amount + waiting_cents, "pencil", late
     owed_cents = sum(share.owed_cents or 0 for share in lined)
     if owed_cents <= 0:
         return amount, "check", False
-    late = any((share.owed_cents or 0) > 0 and share.due_date is not None and share.due_date < today for share in lined)
     return amount, "half" if owed_cents < sum(share.invoice_cents or 0 for share in lined) else "ring", late
+
+
+def _waiting_cents(row: ItemRow) -> int:
+    """Return what of an item is on no invoice yet, where other parts of it are."""
+    bills = {one.attendee_id for one in row.joined if one.is_billed and one.status not in _CANCELLED and _uninvoiced_cents(one)}
+    return sum(share.amount_cents for share in row.shares if share.line_id is None and share.attendee_id in bills)
 
 
 def _uninvoiced_cents(one: Joined) -> int:

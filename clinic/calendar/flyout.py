@@ -54,11 +54,12 @@ class OnInvoice:
     state: str
     words: str
     owed_cents: int
+    payer: str = ""
 
 
 @dataclass(frozen=True)
 class Billing:
-    """Hold one fee with who it is billed to; therapy groups have several."""
+    """Hold one fee with who it is billed to; therapy groups have several. A divided one may stand on several invoices."""
 
     attendee_id: int
     client: str
@@ -66,11 +67,17 @@ class Billing:
     cents: int
     billed_cents: int  # less than the fee when the place was missed or cancelled
     payer: str
-    invoice: OnInvoice | None
+    invoices: tuple[OnInvoice, ...]
     package: PackageLabel | None
     left: int  # sessions of that package that may still be booked
     do_not_invoice: bool
     may_use_package: bool = False  # a package of this client has a session left for it
+    uninvoiced: str = ""  # whose parts are on no invoice yet, where others' are
+
+    @property
+    def invoice(self) -> OnInvoice | None:
+        """Return the invoice to be paid next: of several the first that owes something."""
+        return next((each for each in self.invoices if each.owed_cents), self.invoices[0] if self.invoices else None)
 
 
 @dataclass(frozen=True)
@@ -250,23 +257,29 @@ def _billings(session: Session, item: Item, practice: Practice, now: datetime) -
             cents=attendee.fee_cents,
             billed_cents=work.billed_cents(attendee, practice),
             payer=", ".join(name for share, name in rows if share.attendee_id == attendee.id),
-            invoice=_on_invoice([lines[s.id] for s, _n in rows if s.attendee_id == attendee.id and s.id in lines], invoiced),
+            invoices=_on_invoices(
+                [(lines[s.id], n) for s, n in rows if s.attendee_id == attendee.id and s.id in lines], invoiced
+            ),
             package=labels.get(attendee.id),
             left=counted[labels[attendee.id].sale_id].remaining if attendee.id in labels else 0,
             do_not_invoice=attendee.do_not_invoice,
             may_use_package=attendee.id in may_use,
+            uninvoiced=", ".join(n for s, n in rows if s.attendee_id == attendee.id and s.id not in lines)
+            if attendee.id in on_line
+            else "",
         )
         for attendee in billed
     )
 
 
-def _on_invoice(lines: Sequence[InvoiceLine], invoiced: dict[int, states.State]) -> OnInvoice | None:
-    if not lines:
-        return None
-    invoice = lines[0].invoice
-    state = invoiced[invoice.id]
-    return OnInvoice(invoice.id, invoice.number, state.word, state.words, state.owed_cents if invoice.issued_at else 0)
+def _on_invoices(lines: Sequence[tuple[InvoiceLine, str]], invoiced: dict[int, states.State]) -> tuple[OnInvoice, ...]:
+    found = []
+    for line, payer in lines:
+        invoice, state = line.invoice, invoiced[line.invoice.id]
+        owed = state.owed_cents if invoice.issued_at else 0
+        found.append(OnInvoice(invoice.id, invoice.number, state.word, state.words, owed, payer))
+    return tuple(found)
 
 
 def _is_open(billing: Billing) -> bool:
-    return billing.invoice is None and not billing.do_not_invoice and billing.billed_cents > 0
+    return (not billing.invoices or bool(billing.uninvoiced)) and not billing.do_not_invoice and billing.billed_cents > 0

@@ -56,8 +56,11 @@ def money_of(session: Session, item: Item) -> Money:
     shares = work.shares_of(session, [seat.id for seat in billed])
     lines = work.live_lines(session, [share.id for share in shares])
     held = linking.held_lines(session, [seat.id for seat in billed]) if lines else {}
-    on_line = {share.attendee_id: lines[share.id].invoice for share in shares if share.id in lines}
-    invoices = {key: OnInvoice(invoice.id, invoice.number, "", "", 0) for key, invoice in on_line.items()}
+    invoices: dict[int, tuple[OnInvoice, ...]] = {}
+    for share in shares:
+        if share.id in lines:
+            on = lines[share.id].invoice
+            invoices[share.attendee_id] = (*invoices.get(share.attendee_id, ()), OnInvoice(on.id, on.number, "", "", 0))
     packages = {
         key: PackageLabel(sale.name, 0, 0, sale.invoice_id, sale.id, line.id, False, line.unit_cents - line.discount_cents)
         for key, (line, sale) in held.items()
@@ -66,8 +69,8 @@ def money_of(session: Session, item: Item) -> Money:
         tuple(
             Billing(
                 attendee_id=seat.id, client=seat.client.name, fee=seat.fee_description, cents=seat.fee_cents,
-                billed_cents=seat.fee_cents, payer="", invoice=invoices.get(seat.id), package=packages.get(seat.id), left=0,
-                do_not_invoice=seat.do_not_invoice,
+                billed_cents=seat.fee_cents, payer="", invoices=invoices.get(seat.id, ()), package=packages.get(seat.id),
+                left=0, do_not_invoice=seat.do_not_invoice,
             )
             for seat in billed
         )
@@ -142,8 +145,8 @@ def _told(
         return _Told(f"keeps the session of “{billing.package.name}”, which {heir} still comes to")
     if billing.package:
         return _of_package(status, billing.package.name, billing.package.line_cents, practice, house)
-    if billing.invoice:
-        where = f"invoice {billing.invoice.number}" if billing.invoice.number else "its draft invoice"
+    if billing.invoices:
+        where = " and ".join(f"invoice {each.number}" if each.number else "its draft invoice" for each in billing.invoices)
         return _Told(f"stays on {where} as it is")
     if billing.do_not_invoice:
         return _Told("bills nothing: Do not invoice")

@@ -77,7 +77,7 @@ def flyout_context(shown: Flyout, window: Window | None) -> dict[str, Any]:
     """Return what the flyout's template needs beside the flyout."""
     minute = minute_of(shown.starts_at)
     minutes = max((shown.ends_at - shown.starts_at).seconds // 60, 5)
-    ids = {billing.invoice.invoice_id for billing in shown.billings if billing.invoice}
+    ids = {each.invoice_id for billing in shown.billings for each in billing.invoices}
     ids |= {billing.package.invoice_id for billing in shown.billings if billing.package}
     day = day_of(shown.starts_at)
     at = f"{minute // 60:02}:{minute % 60:02}"

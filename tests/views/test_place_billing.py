@@ -3,10 +3,12 @@
 import pytest
 from sqlalchemy import func, select
 
-from clinic.billing import invoices
+from clinic.billing import invoices, payments, shares
+from clinic.billing.shares import Wish
 from clinic.calendar import booking
 from clinic.models.billing import Invoice, InvoiceLine, Share
 from clinic.models.calendar import Attendee
+from clinic.models.money import Method
 from clinic.practice import once
 from tests.calendar.stage import at, review, therapy
 from tests.cast import NOW
@@ -104,3 +106,29 @@ def test_a_share_of_another_item_is_refused(as_, cast, write, item_id, rows):
     assert as_("fay").post(f"/calendar/items/{item_id}/add-to-invoice", data=data).status_code == 422
     with rows() as session:
         assert session.scalar(select(func.count()).select_from(Invoice)) == 0
+
+
+# Cleo pays her part at once; what Pellworth pays is on no invoice yet.
+def test_a_divided_session_shows_every_invoice_and_what_is_on_none(as_, cast, write):
+    with write() as session:
+        whole = booking.book(session, cast.fay, therapy(cast, at(9)), NOW)
+        place_id = whole.attendees[0].id
+        wishes = [Wish(cast.cleo_payer_id, amount_cents=5_000), Wish(cast.pellworth_id)]
+        shares.divide(session, cast.fay, place_id, wishes, NOW)
+        first = session.scalars(select(Share).where(Share.attendee_id == place_id).order_by(Share.position)).first()
+        mine = invoices.draft(session, cast.fay, payer_id=cast.cleo_payer_id, client_id=cast.cleo_id, now=NOW)
+        invoices.add_share(session, mine, first.id)
+        payments.record(session, cast.fay, payer_id=cast.cleo_payer_id, method=Method.CASH, amount_cents=5_000,
+                        invoice_id=mine.id, now=NOW)  # fmt: skip
+    fay, flyout = as_("fay"), f"/calendar/items/{whole.id}"
+    shown = fay.get(flyout).text
+    assert "None yet, Pellworth" in shown
+    assert "Create Invoice &amp; Add Payment" in shown
+    day = fay.get("/calendar/day?day=2026-11-18").text
+    assert 'class="amt pencil">$150' in day  # not a check: half of it waits for an invoice
+    fay.post(f"{flyout}/invoice", data={"once": once.new_key(), "then": "pay"})
+    shown = fay.get(flyout).text
+    assert "INV-0001</a>, Cleo" in shown
+    assert "INV-0002</a>, Pellworth" in shown
+    assert 'href="/invoices/2#pay">Add Payment' in shown
+    assert "Create Invoice" not in shown
