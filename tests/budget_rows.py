@@ -121,6 +121,8 @@ PACKAGES = [
     Row("extending a package", "fay", "/invoices/1/package/extend", queries=6, kilobytes=3, stage=many_packages),
     Row("pointing a package elsewhere", "olga", "/invoices/1/package/repoint", queries=10, kilobytes=3, stage=many_packages),
     Row("refunding a package", "olga", "/invoices/1/package/refund", kilobytes=5, stage=many_packages),
+    Row("unused packages", "bill", "/reports/packages", queries=7, kilobytes=3, stage=many_packages),
+    Row("reports", "bill", "/reports/", queries=2, kilobytes=3),
     Row("choosing a package to sell", "fay", lambda cast: f"/packages/sell/{cast.cleo_id}", kilobytes=4, stage=many_packages),
     Row("edit invoice line", "fay", "/invoices/1/lines/5/edit", queries=10, kilobytes=2, stage=many_packages, headers=HTMX),
     Row("book them all", "fay", "/invoices/1/sessions/book-all", queries=10, kilobytes=2, stage=many_packages, headers=HTMX),

@@ -330,6 +330,10 @@ ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *SERIES, *PLACE_BILLING, *H
 
 _PAYMENT = "/payments/999999"
 ENROLLING = [Row("enrolling.enrol", method, "/invoices/autopay/enroll", NIGHT) for method in ("GET", "POST")]
+REPORTS = [
+    Row("reports.index", "GET", "/reports/", NIGHT),
+    Row("reports.packages", "GET", "/reports/packages", NIGHT),
+]
 TAKINGS = [
     Row("takings.index", "GET", "/invoices/payments/", NIGHT),
     Row("takings.file", "GET", "/invoices/payments/payments.csv", NIGHT),
@@ -400,7 +404,7 @@ NIGHTS = [
     ),
 ]
 WEBHOOKS = [Row("webhooks.stripe", "POST", "/webhooks/stripe", EVERYONE)]
-ROWS += [*CARDS, *AUTOPAY, *NIGHTS, *WEBHOOKS, *RECEIPTS, *REFUNDS, *PAY, *TAKINGS, *ENROLLING]
+ROWS += [*CARDS, *AUTOPAY, *NIGHTS, *WEBHOOKS, *RECEIPTS, *REFUNDS, *PAY, *REPORTS, *TAKINGS, *ENROLLING]
 _FEED = "/calendar/feeds/{}"
 FEEDS = [
     # Not one's own is 404, which is not 403: Pat has her own, Olga sees to anyone's.

@@ -1,5 +1,6 @@
 """Tonight and last night: what will be invoiced and charged, what was, and whether the clock ran at all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -46,6 +47,11 @@ class Tonight:
     skipped: tuple[Outlook, ...]
     owing_nothing_count: int
     left: tuple[Left, ...]
+
+    @property
+    def count(self) -> int:
+        """Count the invoices it makes, or where it makes none the cards it charges."""
+        return _count(self.planned, self.charged)
 
     @property
     def planned_cents(self) -> int:
@@ -157,15 +163,8 @@ class Alarm:
 def tonight(session: Session, now: datetime) -> Tonight:
     """Say what the coming night will do, in a fixed number of queries."""
     practice = settings.practice(session)
-    night = autopay.coming_night(now, practice.timezone)
+    night, survey, outlooks = _foreseen(session, practice, now)
     day = night - timedelta(days=1)
-    survey = daily.survey(session, day)
-    if periods.month_end(day) == day:
-        survey = survey.joined(daily.survey_month(session, day))
-    expected: dict[int, int] = {}
-    for each in survey.planned:
-        expected[each.payer_id] = expected.get(each.payer_id, 0) + each.total_cents
-    outlooks = autopay.outlook(session, night, now, expected_cents=expected)
     return Tonight(
         day=day,
         night=night,
@@ -179,6 +178,28 @@ def tonight(session: Session, now: datetime) -> Tonight:
         owing_nothing_count=sum(each.skipped_for == OWES_NOTHING for each in outlooks),
         left=tuple(leftovers.all_of(session, survey, day, now)),
     )
+
+
+def count(session: Session, now: datetime) -> int:
+    """Count what the coming night will do, as Tonight does, without what it leaves for a person."""
+    _night, survey, outlooks = _foreseen(session, settings.practice(session), now)
+    return _count(survey.planned, [each for each in outlooks if each.is_charged])
+
+
+def _foreseen(session: Session, practice: Practice, now: datetime) -> tuple[date, daily.Survey, list[Outlook]]:
+    night = autopay.coming_night(now, practice.timezone)
+    day = night - timedelta(days=1)
+    survey = daily.survey(session, day)
+    if periods.month_end(day) == day:
+        survey = survey.joined(daily.survey_month(session, day))
+    expected: dict[int, int] = {}
+    for each in survey.planned:
+        expected[each.payer_id] = expected.get(each.payer_id, 0) + each.total_cents
+    return night, survey, list(autopay.outlook(session, night, now, expected_cents=expected))
+
+
+def _count(planned: Sequence[Planned], charged: Sequence[Outlook]) -> int:
+    return len(planned) or len(charged)
 
 
 def last_night(session: Session, now: datetime, night: date | None = None) -> LastNight:

@@ -50,6 +50,7 @@ BLUEPRINTS = (
     "practitioners",
     "receipts",
     "refunds",
+    "reports",
     "series",
     "settings",
     "setup",

@@ -32,7 +32,15 @@ class Alarm:
     link: str
 
 
-ALARM, ALARM_EVERY = "clinic-alarm", timedelta(minutes=1)
+@dataclass(frozen=True)
+class Coming:
+    """Be how many invoices the coming night makes, or cards it charges, and where that is told."""
+
+    url: str
+    count: int
+
+
+NIGHT, NIGHT_EVERY = "clinic-night", timedelta(minutes=1)
 # Label, the endpoint it leads to, the right it needs, the blueprints it is current for.
 WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
     ("Schedule", "calendar.home", Permission.SEE_CALENDAR, ("calendar", "booking", "changes", "feeds", "types", "hours")),
@@ -71,6 +79,7 @@ WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
         ),
     ),
     ("Packages", "packages.index", Permission.SEE_PACKAGES, ("packages", "package_changes", "package_lines", "whole_pack")),
+    ("Reports", "reports.index", Permission.SEE_NIGHT, ("reports",)),
     ("Settings", "settings.index", Permission.SETTINGS, ("settings", "fees", "messages", "places", "practitioners", "staff")),
 )
 
@@ -78,17 +87,17 @@ WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
 def register(app: Flask) -> None:
     """Give every template what the shell shows."""
     app.context_processor(frame)
-    app.extensions[ALARM] = (None, None)  # when it was asked for last, and what it was
+    app.extensions[NIGHT] = (None, None, 0)  # when it was asked for last, the alarm, and how many the coming night bills
 
     @app.before_request
     def look_at_the_night() -> None:
         # Asked once a minute in each process, so that a page costs no query for it.
         if request.method != "GET" or not g.get("actor") or not g.actor.may(Permission.SEE_NIGHT):
             return
-        asked_at, _ = app.extensions[ALARM]
-        if asked_at is None or g.now - asked_at >= ALARM_EVERY:
+        asked_at, *_ = app.extensions[NIGHT]
+        if asked_at is None or g.now - asked_at >= NIGHT_EVERY:
             with reading() as session:
-                app.extensions[ALARM] = (g.now, night.alarm(session, g.now))
+                app.extensions[NIGHT] = (g.now, night.alarm(session, g.now), night.count(session, g.now))
 
 
 def frame() -> dict[str, Any]:
@@ -107,16 +116,30 @@ def frame() -> dict[str, Any]:
             "sign_out_url": url_for("auth.sign_out"),
             "flashes": [{"words": words} for words in get_flashed_messages()],
             "alarm": _alarm(),
+            "tonight": _tonight(),
             "nav_search_url": known("clients.index"),
         }
     return shown
 
 
 def _alarm() -> Alarm | None:
-    _, found = current_app.extensions[ALARM]
+    _, found, _ = current_app.extensions[NIGHT]
     if found is None or not g.actor.may(Permission.SEE_NIGHT):
         return None
     return Alarm(found.title, found.words, url_for("night.last_night"), "See last night")
+
+
+def _tonight() -> Coming | None:
+    if not g.actor.may(Permission.SEE_NIGHT):
+        return None
+    *_, count = current_app.extensions[NIGHT]
+    return Coming(url_for("night.tonight"), count)
+
+
+def count_tonight(count: int) -> None:
+    """Show that count from now on: whoever looks at Tonight reads the same number over it."""
+    asked_at, found, _ = current_app.extensions[NIGHT]
+    current_app.extensions[NIGHT] = (asked_at, found, count)
 
 
 def _nav() -> list[Word]:

@@ -11,6 +11,7 @@ from clinic.forms.base import FIRST_YEAR, LAST_YEAR
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.practice.permissions import Permission
+from clinic.views import frame
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, leave, page, say
 from clinic.views.headers import config
@@ -33,6 +34,7 @@ def tonight() -> Answer:
     """Show what the coming night will do."""
     with reading() as session:
         found = night.tonight(session, now())
+    frame.count_tonight(found.count)
     return page("billing/tonight.html", coming=found, tabs=tabs(), takes_cards=config().takes_cards,
                 may_confirm=actor().may(Permission.SETTINGS))  # fmt: skip
 
