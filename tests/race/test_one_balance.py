@@ -1,6 +1,5 @@
 """Many processes reach for the same money in the same second: what is charged is what is booked, and nothing happens twice."""
 
-import multiprocessing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -26,11 +25,9 @@ from tests.night_stage import (
     ran,
     with_card,
 )
+from tests.warm_server import warm_server
 
-__all__ = ["gateway", "stand_in"]
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["tests.crash.process"])
-PATIENCE_SECONDS = 90
+__all__ = ["gateway", "stand_in", "warm_server"]
 
 
 @pytest.fixture
@@ -55,25 +52,23 @@ def invoice_id(write, cast, stage):
         return made.id
 
 
-def at_once(database, stand_in, folder, *deeds):
+@pytest.fixture
+def at_once(database, stand_in, warm_server, tmp_path):
     """Let a process each do its deed, all let go at the same moment."""
-    barrier = SERVER.Barrier(len(deeds))
-    racers = [
-        SERVER.Process(target=live_at_once, args=(barrier, database[0], stand_in.url, str(folder), deed)) for deed in deeds
-    ]
-    for racer in racers:
-        racer.start()
-    for racer in racers:
-        racer.join(PATIENCE_SECONDS)
-    assert [racer.exitcode for racer in racers] == [0] * len(racers)
+
+    def let_go(*deeds):
+        where = (database[0], stand_in.url, str(tmp_path))
+        assert warm_server.race(*((live_at_once, (*where, deed)) for deed in deeds)) == [0] * len(deeds)
+
+    return let_go
 
 
-def test_four_processes_tick_at_midnight_and_everything_happens_once(database, rows, write, cast, stage, stand_in, tmp_path):
+def test_four_processes_tick_at_midnight_and_everything_happens_once(database, rows, write, cast, stage, stand_in, at_once):
     with write() as session:
         for hour in range(8, 14):
             give(session, cast, hour=hour)
             give(session, cast, hour=hour, client_id=cast.otto_id)
-    at_once(database, stand_in, tmp_path, *[Deed("night", cast.fay)] * 4)
+    at_once(*[Deed("night", cast.fay)] * 4)
     with rows() as session:
         assert [invoice.total_cents for invoice in invoices_of(session)] == [90_000, 90_000]
         assert counts(session) == {"invoices": 2, "issued": 2, "payments": 2, "paid postings": 2, "money legs": 2}
@@ -82,11 +77,11 @@ def test_four_processes_tick_at_midnight_and_everything_happens_once(database, r
 
 
 def test_two_at_the_desk_and_the_night_pay_one_balance_and_no_cent_is_made_or_lost(
-    database, rows, cast, invoice_id, stand_in, tmp_path
+    database, rows, cast, invoice_id, stand_in, at_once
 ):
     deed = Deed("panel", cast.fay, cast.cleo_payer_id, invoice_id)
     at_once(
-        database, stand_in, tmp_path, deed, replace(deed, name="cash", who=cast.bill, key="the-key-of-another-persons-form"),
+        deed, replace(deed, name="cash", who=cast.bill, key="the-key-of-another-persons-form"),
         replace(deed, name="night"),
     )  # fmt: skip
     with rows() as session:
@@ -101,14 +96,14 @@ def test_two_at_the_desk_and_the_night_pay_one_balance_and_no_cent_is_made_or_lo
         assert list(verify.findings(session)) == []
 
 
-def test_two_refunds_of_one_payment_give_it_back_once(database, rows, write, cast, invoice_id, stand_in, gateway, tmp_path):
+def test_two_refunds_of_one_payment_give_it_back_once(database, rows, write, cast, invoice_id, stand_in, gateway, at_once):
     with write() as session:
         wanted = charges.charge_of(start_attempt(session, cast.cleo_payer_id, NIGHT))
     charges.carry_out(write, gateway, wanted, NIGHT)
     with rows() as session:
         payment_id = attempts_of(session, cast.cleo_payer_id)[0].payment_id
     deed = Deed("refund", cast.olga, cast.cleo_payer_id, invoice_id, payment_id)
-    at_once(database, stand_in, tmp_path, deed, *(replace(deed, key=f"the-key-of-form-number-{at}") for at in range(3)))
+    at_once(deed, *(replace(deed, key=f"the-key-of-form-number-{at}") for at in range(3)))
     assert [charge["amount_refunded"] for charge in stand_in.charges()] == [30_000]
     with rows() as session:
         assert counts(session)["money legs"] == 2
@@ -116,12 +111,12 @@ def test_two_refunds_of_one_payment_give_it_back_once(database, rows, write, cas
         assert list(verify.findings(session)) == []
 
 
-def test_a_webhook_that_comes_before_the_reply_posts_once(database, rows, write, cast, invoice_id, stand_in, gateway, tmp_path):
+def test_a_webhook_that_comes_before_the_reply_posts_once(database, rows, write, cast, invoice_id, stand_in, gateway, at_once):
     with write() as session:
         wanted = charges.charge_of(start_attempt(session, cast.cleo_payer_id, NIGHT))
     reply = gateway.charge(wanted)
     deed = Deed("webhook", cast.olga, cast.cleo_payer_id, invoice_id, intent=reply.payment_intent)
-    at_once(database, stand_in, tmp_path, *[deed] * 3)
+    at_once(*[deed] * 3)
     with write() as session:
         charges.finish(session, wanted.attempt_id, reply, NIGHT)
     with rows() as session:
