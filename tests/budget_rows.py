@@ -397,8 +397,25 @@ SERIES = [
 ]  # fmt: skip
 ROWS += SERIES
 
+
+def one_to_come(session: Session, cast: Cast) -> None:
+    """Book one session of Cleo's, three days from now, from a package."""
+    rows = (FeeRow(cast.therapy_fee_id, 5),)
+    package = packages.save(session, cast.olga, Template(name="Five sessions", rows=rows), NOW)
+    sale = Sale(package.id, (cast.cleo_id,), cast.cleo_payer_id, cast.pat_id, cast.harbour_id)
+    packages.sell(session, cast.olga, sale, NOW)
+    starts_at = clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(days=3)
+    wanted = booking.Wanted(cast.therapy_id, cast.pat_id, starts_at, 50, cast.cleo_id, overrides_warnings=True)
+    booking.book(session, cast.fay, wanted, clock.now())
+
+
 PORTAL = [
     Row("the portal's sign-in", "stranger", "/portal/sign-in", queries=2, kilobytes=2),
     Row("the portal", "cleo", "/portal/", queries=6, kilobytes=3, stage=many_clients),
+    Row("appointments in the portal", "cleo", "/portal/appointments", queries=6, kilobytes=3, stage=many_clients),
+    Row("past ones in the portal", "cleo", "/portal/appointments?which=past", queries=6, kilobytes=3, stage=many_clients),
+    Row("cancelling in the portal", "cleo", "/portal/appointments/1/cancel", kilobytes=2, stage=one_to_come),
+    Row("moving in the portal", "cleo", "/portal/appointments/1/move", kilobytes=3, stage=one_to_come),
+    Row("own details in the portal", "cleo", "/portal/details", queries=5, kilobytes=2),
 ]
 ROWS += PORTAL

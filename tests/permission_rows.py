@@ -464,3 +464,15 @@ PORTAL = [
     Row("portal.sign_out", "POST", "/portal/sign-out", IN_PORTAL),
 ]
 ROWS += PORTAL_ACCESS + PORTAL
+PORTAL_PAGES = [
+    Row("portal_appointments.index", "GET", "/portal/appointments", IN_PORTAL),
+    Row("portal_appointments.calendar_file", "GET", "/portal/appointments/999999.ics", IN_PORTAL),
+    *(
+        Row(f"portal_appointments.{verb}", method, f"/portal/appointments/999999/{verb}", IN_PORTAL)
+        for verb in ("cancel", "move")
+        for method in ("GET", "POST")
+    ),
+    Row("portal_details.details", "GET", "/portal/details", IN_PORTAL),
+    Row("portal_details.details", "POST", "/portal/details", IN_PORTAL),
+]
+ROWS += PORTAL_PAGES

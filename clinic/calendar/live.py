@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from clinic.calendar.grid import Column
 from clinic.models.practice import AuditEntry, User
+from clinic.practice import audit
 
 PRINT_BITS = 0xFFFFFF
 
@@ -43,14 +44,14 @@ class Change:
 def last_change(session: Session, item_id: int) -> Change | None:
     """Return who changed an item last, and when."""
     query = (
-        select(AuditEntry.at, User.name)
+        select(AuditEntry.at, AuditEntry.roles, User.name)
         .outerjoin(User, User.id == AuditEntry.user_id)
         .where(AuditEntry.object_type == "item", AuditEntry.object_id == item_id)
         .order_by(AuditEntry.id.desc())
         .limit(1)
     )
     row = session.execute(query).one_or_none()
-    return Change(row.at, row.name) if row else None
+    return Change(row.at, "The client" if row.roles == audit.CLIENT else row.name) if row else None
 
 
 _LAST = select(func.max(AuditEntry.id))

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy import Select, case, func, select
+from sqlalchemy.orm import Session, aliased, contains_eager
 
-from clinic.calendar import statuses
-from clinic.messages import outbox
+from clinic.calendar import booking, own_changes, statuses
+from clinic.kernel.errors import NotFoundError
+from clinic.messages import outbox, rendering
 from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind, Mode, Status
-from clinic.models.practice import Location, Practitioner
+from clinic.models.practice import Location, Practice, Practitioner
 from clinic.people.listing import Listing, cut
 from clinic.practice import settings
+from clinic.practice.permissions import Actor
 
 NEXT_SHOWN = 3
 LIVE = tuple(status for status in Status if status.is_live)
@@ -43,6 +45,12 @@ class Row:
     how: str
     status: str  # empty: it is simply to come
     is_struck: bool
+    is_coming: bool
+    may_cancel: bool
+    may_move: bool
+
+
+_SEAT = aliased(Attendee)
 
 
 def coming(session: Session, client_id: int, now: datetime, *, page: int = 1) -> Listing[Row]:
@@ -57,7 +65,22 @@ def past(session: Session, client_id: int, now: datetime, *, page: int = 1) -> L
     return _listed(session, query.order_by(Item.starts_at.desc(), Item.id.desc()), page, now)
 
 
+def calendar_file(session: Session, who: Actor, item_id: int, now: datetime) -> str:
+    """Return one appointment for the client's own calendar program.
+
+    Raises:
+        NotFoundError: it is not one of the client's own appointments, or not to come.
+    """
+    item = booking.item_for(session, who, item_id)
+    seat = next(seat for seat in item.attendees if seat.client_id == who.client_id)
+    if not seat.status.is_live or item.ends_at <= now:
+        raise NotFoundError("appointment")
+    return rendering.calendar_file(session, item, now)
+
+
 def _own(client_id: int) -> Select[*tuple[Any, ...]]:
+    seats = select(func.count()).where(_SEAT.item_id == Item.id).correlate(Item)
+    billed = select(func.sum(case((_SEAT.is_billed, 1), else_=0))).where(_SEAT.item_id == Item.id).correlate(Item)
     told = [kind for kind in ItemKind if outbox.may_be_told(kind)]  # silence is asked of the kind (rulebook 2.4)
     return (
         select(
@@ -65,6 +88,8 @@ def _own(client_id: int) -> Select[*tuple[Any, ...]]:
             Practitioner.name.label("practitioner"),
             Location.name.label("location"),
             AppointmentType.name.label("type_name"),
+            seats.scalar_subquery().label("seats"),
+            billed.scalar_subquery().label("billed"),
         )
         .join(Attendee.item)
         .join(Practitioner, Practitioner.id == Item.practitioner_id)
@@ -76,20 +101,25 @@ def _own(client_id: int) -> Select[*tuple[Any, ...]]:
 
 
 def _listed(session: Session, query: Select[*tuple[Any, ...]], page: int, now: datetime) -> Listing[Row]:
-    past_is_attended = settings.practice(session).past_booked_is_attended
+    practice = settings.practice(session)
 
     def shape(found: Sequence[Any]) -> list[Row]:
-        return [_row(each, now, past_is_attended=past_is_attended) for each in found]
+        return [_row(each, practice, now) for each in found]
 
     return cut(session, query, page, shape)
 
 
-def _row(found: Any, now: datetime, *, past_is_attended: bool) -> Row:
+def _row(found: Any, practice: Practice, now: datetime) -> Row:
     attendee: Attendee = found[0]
-    item = attendee.item
+    item, seats, billed = attendee.item, found.seats, found.billed
+    past_is_attended = practice.past_booked_is_attended
     status = statuses.counted(attendee.status, item.kind, item.ends_at, now, past_is_attended=past_is_attended)
+    is_late = statuses.is_late(practice, item.starts_at, now)
     return Row(
         item_id=item.id, starts_at=item.starts_at, ends_at=item.ends_at, what=found.type_name or "Appointment",
         practitioner=found.practitioner, location=found.location or "", how=HOW[item.mode], status=WORDS[status],
         is_struck=not attendee.status.is_live,
+        is_coming=attendee.status.is_live and item.ends_at > now,
+        may_cancel=own_changes.may_cancel(item, attendee, now, seats=seats, billed=billed),
+        may_move=own_changes.may_move(item, attendee, now, seats=seats, is_late=is_late),
     )  # fmt: skip

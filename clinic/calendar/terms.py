@@ -159,7 +159,9 @@ def practitioner_for(session: Session, who: Actor, practitioner_id: int) -> Prac
         NotFoundError: there is none, or it is not theirs.
     """
     found = session.get(Practitioner, practitioner_id)
-    if found is None or found.is_archived or who.own_practitioner_id not in (None, practitioner_id):
+    # A client books and moves with any of them; which times are offered is another rule (`online`).
+    is_theirs = who.client_id is not None or who.own_practitioner_id in (None, practitioner_id)
+    if found is None or found.is_archived or not is_theirs:
         raise NotFoundError(f"practitioner {practitioner_id}")
     return found
 

@@ -1,12 +1,18 @@
 """What is typed to grant access to the portal and to get into it."""
 
+import re
+from datetime import UTC, date, datetime
 from typing import Any
 
 from wtforms import HiddenField
 from wtforms.validators import Regexp
 
-from clinic.forms.base import HouseForm, line
+from clinic.forms.base import HouseForm, OnceForm, line, text_area
+from clinic.forms.people import ADDRESS_CHARS_MAX, PHONE_CHARS_MAX, VERSION_DIGITS_MAX
+from clinic.people.own_details import Reach
 
+_INSTANT = re.compile(r"2\d{3}-\d{2}-\d{2}T\d{2}:\d{2}Z", re.ASCII)
+_DAY = re.compile(r"2\d{3}-\d{2}-\d{2}", re.ASCII)
 _EMAIL = Regexp(r"[^@\s]+@[^@\s]+\Z", message="Enter an e-mail address such as name@example.com.")
 
 
@@ -23,8 +29,70 @@ class GrantForm(_AddressForm):
     email = line("E-mail address", required=True, render_kw={"type": "email", "autocomplete": "off"})
 
 
+class DetailsForm(_AddressForm):
+    """Ask how the client is reached."""
+
+    email = line("E-mail", render_kw={"type": "email", "autocomplete": "email"})
+    phone = line("Phone", most=PHONE_CHARS_MAX, render_kw={"type": "tel", "autocomplete": "tel"})
+    address = text_area("Address", most=ADDRESS_CHARS_MAX, render_kw={"rows": 3, "autocomplete": "street-address"})
+    version = HiddenField()
+
+    @property
+    def known_version(self) -> int:
+        """Return the version the form was opened with."""
+        return version_of(self.version.data)
+
+    def reach(self) -> Reach:
+        """Return what was typed, for the rules."""
+        return Reach(self.email.data or "", self.phone.data or "", self.address.data or "")
+
+
+class ChangeForm(OnceForm):
+    """Confirm a change of an appointment as it was shown."""
+
+    version = HiddenField()
+    status = HiddenField()
+    at = HiddenField()
+
+    @property
+    def known_version(self) -> int:
+        """Return the version the form was opened with."""
+        return version_of(self.version.data)
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """Return the start that was chosen; None: what came is none."""
+        return instant_of(self.at.data)
+
+
+def version_of(typed: str | None) -> int:
+    """Read a version; what is no number fits no version."""
+    text = typed or ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < VERSION_DIGITS_MAX else -1
+
+
+def instant_of(typed: str | None) -> datetime | None:
+    """Read an instant as the portal's links write it, such as "2026-11-26T15:00Z"; None: it is none."""
+    text = typed or ""
+    if not _INSTANT.fullmatch(text):
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 class AskForm(_AddressForm):
     """Ask where a sign-in link is to go; `next` is where the person was going."""
 
     email = line("Your e-mail address", required=True, render_kw={"type": "email", "autocomplete": "email"})
     next = HiddenField()
+
+
+def day_of(typed: str | None) -> date | None:
+    """Read a day as the portal's links write it; None: it is none."""
+    text = typed or ""
+    try:
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None

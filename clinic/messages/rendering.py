@@ -127,6 +127,12 @@ def _filled(shown: Wording, practice: Practice, span: tuple[datetime, datetime],
     return Rendered(subject, wording.filled(shown.body, known))
 
 
+def calendar_file(session: Session, item: Item, now: datetime) -> str:
+    """Return one appointment to be taken into any calendar: only made known, with nobody asked to come."""
+    practice = settings.practice(session)
+    return _calendar(MessageKind.CONFIRMATIONS, [item], [_told(session, item)], practice, "", now)
+
+
 def _place(location: Location | None) -> str:
     return ", ".join([location.name, *location.address.splitlines()]) if location else ""
 

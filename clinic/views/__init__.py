@@ -47,6 +47,8 @@ BLUEPRINTS = (
     "places",
     "portal",
     "portal_access",
+    "portal_appointments",
+    "portal_details",
     "practitioners",
     "receipts",
     "refunds",
