@@ -115,7 +115,6 @@ SETTINGS = [
     Row("settings.details", "GET", "/settings/details", OWNER),
     Row("settings.details", "POST", "/settings/details", OWNER),
     Row("settings.missed", "GET", "/settings/missed", OWNER),
-    Row("settings.missed", "POST", "/settings/missed", OWNER),
     Row("settings.client_billing", "GET", "/settings/client-billing", OWNER),
     Row("settings.documents", "GET", "/settings/client-billing/documents", OWNER),
     Row("settings.documents", "POST", "/settings/client-billing/documents", OWNER),

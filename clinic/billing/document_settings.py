@@ -1,4 +1,4 @@
-"""Client billing documents: when invoices are made, what stands on them, and what ways to pay are called."""
+"""Client billing documents: when invoices are made, what missed sessions bill, and what ways to pay are called."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from clinic.kernel.errors import RefusalError
 from clinic.models.billing import InvoiceKind, NumberSeries
 from clinic.models.money import METHOD_NAMES, Method, PaymentMethodName
 from clinic.models.practice import InvoiceCreation
-from clinic.practice import audit, invoice_creation, settings
+from clinic.practice import audit, details, invoice_creation, settings
+from clinic.practice.details import MissedRules
 from clinic.practice.permissions import Actor
 
 
@@ -34,6 +35,7 @@ class DocumentSettings:
     line_description: str
     document_footer: str
     bills_zero_fees: bool
+    missed: MissedRules
     tax_inclusive: bool
     prefix: str
     next_number: int
@@ -52,6 +54,7 @@ def current(session: Session) -> DocumentSettings:
         line_description=practice.line_description,
         document_footer=practice.document_footer,
         bills_zero_fees=practice.bills_zero_fees,
+        missed=details.missed_rules(session),
         tax_inclusive=practice.tax_inclusive,
         prefix=series.prefix if series else numbering.FIRST_PREFIXES[InvoiceKind.INVOICE],
         next_number=series.next_number if series else 1,
@@ -78,9 +81,10 @@ def change(session: Session, who: Actor, wanted: DocumentSettings, now: datetime
     if (wanted.prefix, wanted.next_number) != (series.prefix, series.next_number):
         numbering.set_next(session, who, InvoiceKind.INVOICE, wanted.next_number, now, prefix=wanted.prefix)
     _name_methods(session, wanted.methods)
-    # Asked before anything changes: the zero-fee setting decides what counts.
+    # Asked before anything changes: the zero-fee setting and the policy decide what counts.
     oldest = uninvoiced.summary(session, now).oldest_date if wanted.takes_old_work else None
     invoice_creation.choose(session, who, wanted.invoice_creation, now, from_date=oldest)
+    details.change_missed_rules(session, who, wanted.missed, now)
     names = (
         "due_days", "overdue_after_days", "line_description", "document_footer", "bills_zero_fees", "tax_inclusive",
     )  # fmt: skip

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 
-from sqlalchemy import ColumnElement, Select, and_, case, distinct, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, distinct, func, null, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from clinic.billing import work
@@ -25,6 +25,18 @@ class Uninvoiced:
     count: int
     cents: int
     oldest_date: date | None
+    month_count: int = 0  # of these, since the first of this month
+    month_cents: int = 0
+
+    @property
+    def earlier_count(self) -> int:
+        """Return how many are from before this month."""
+        return self.count - self.month_count
+
+    @property
+    def earlier_cents(self) -> int:
+        """Return what those come to."""
+        return self.cents - self.month_cents
 
 
 def summary(session: Session, now: datetime) -> Uninvoiced:
@@ -35,20 +47,27 @@ def summary(session: Session, now: datetime) -> Uninvoiced:
     plain = old.where(Attendee.status.not_in(work.BY_POLICY))
     if not practice.bills_zero_fees:
         plain = plain.where(Share.amount_cents > 0)
-    count, cents, oldest_at = session.execute(
+    month_at = clock.day_start(today.replace(day=1), practice.timezone)
+    is_late, nothing = Item.starts_at >= month_at, null()
+    count, cents, oldest_at, month_count, month_cents = session.execute(
         plain.with_only_columns(
-            func.count(distinct(Attendee.id)), func.coalesce(func.sum(Share.amount_cents), 0), func.min(Item.starts_at)
+            func.count(distinct(Attendee.id)), func.coalesce(func.sum(Share.amount_cents), 0), func.min(Item.starts_at),
+            func.count(distinct(case((is_late, Attendee.id), else_=nothing))),
+            func.coalesce(func.sum(case((is_late, Share.amount_cents), else_=0)), 0),
         )
-    ).one()
+    ).one()  # fmt: skip
     missed = old.where(Attendee.status.in_(work.BY_POLICY)).limit(MISSED_MAX)
     shares = session.scalars(missed.options(joinedload(Share.attendee).joinedload(Attendee.item))).all()
     billed = work.shares_cents(session, shares, practice)
     kept = [share for share in shares if billed[share.id] or practice.bills_zero_fees]
     starts = [share.attendee.item.starts_at for share in kept] + ([oldest_at] if oldest_at else [])
+    late = [share for share in kept if share.attendee.item.starts_at >= month_at]
     return Uninvoiced(
         count=count + len({share.attendee_id for share in kept}),
         cents=int(cents) + sum(billed[share.id] for share in kept),
         oldest_date=clock.local_date(min(starts), practice.timezone) if starts else None,
+        month_count=month_count + len({share.attendee_id for share in late}),
+        month_cents=int(month_cents) + sum(billed[share.id] for share in late),
     )
 
 

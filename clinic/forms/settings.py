@@ -1,4 +1,4 @@
-"""The practice's settings: details, missed sessions, client billing documents."""
+"""The practice's settings: details, and client billing documents with the cancellation policy."""
 
 from functools import cache
 from typing import Any
@@ -70,30 +70,6 @@ class DetailsForm(HouseForm):
         )
 
 
-class MissedForm(HouseForm):
-    """Ask what missed and cancelled sessions bill."""
-
-    cancellation_window_hours = RadioField("Cancelled late within", coerce=int)
-    late_cancel_bp = PercentField("Late cancelled bills, percent of the fee", render_kw={"inputmode": "decimal"})
-    no_show_bp = PercentField("No show bills, percent of the fee", render_kw={"inputmode": "decimal"})
-    past_booked_is_attended = BooleanField("A past session that nobody marked counts as attended")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # A window that was set before, whatever it is, can be kept.
-        hours = sorted({*WINDOWS, *([kwargs["obj"].cancellation_window_hours] if "obj" in kwargs else [])})
-        self.cancellation_window_hours.choices = [SelectChoice(each, f"{each} hours") for each in hours]
-
-    def rules(self) -> MissedRules:
-        """Return what was asked."""
-        return MissedRules(
-            past_booked_is_attended=self.past_booked_is_attended.data,
-            cancellation_window_hours=self.cancellation_window_hours.data,
-            late_cancel_bp=self.late_cancel_bp.data,
-            no_show_bp=self.no_show_bp.data,
-        )
-
-
 class LogoForm(HouseForm):
     """Ask for the picture at the head of documents; the file itself comes beside the fields."""
 
@@ -117,6 +93,10 @@ class DocumentsForm(HouseForm):
     overdue_after_days = WholeField("Overdue after more days", least=0, most=90)
     prefix = line("Number prefix", most=12)
     next_number = WholeField("Next number", least=1, most=999_999_999)
+    cancellation_window_hours = RadioField("Cancelled late within", coerce=int)
+    late_cancel_bp = PercentField("Late cancelled bills, percent of the fee", render_kw={"inputmode": "decimal"})
+    no_show_bp = PercentField("No show bills, percent of the fee", render_kw={"inputmode": "decimal"})
+    past_booked_is_attended = BooleanField("A past session that nobody marked counts as attended")
     line_description = line("Default description")
     document_footer = text_area("Footer", most=1_000, render_kw={"rows": 3})
     bills_zero_fees = BooleanField("Make an invoice for a session without a charge, too")
@@ -131,12 +111,17 @@ class DocumentsForm(HouseForm):
         """Return the form as posted, or filled with what stands."""
         data = {
             **vars(current),
+            **vars(current.missed),
             "invoice_creation": current.invoice_creation.value,
             "tax": "inside" if current.tax_inclusive else "added",
         }
         for method, called in current.methods.items():
             data |= {method.value: called.name, f"offers_{method.value}": called.is_offered}
-        return cls(posted, data=data)
+        form = cls(posted, data=data)
+        # A window that was set before, whatever it is, can be kept.
+        hours = sorted({*WINDOWS, current.missed.cancellation_window_hours})
+        form.cancellation_window_hours.choices = [SelectChoice(each, f"{each} hours") for each in hours]
+        return form
 
     def wanted(self, current: DocumentSettings) -> DocumentSettings:
         """Return what was asked; what was not posted stays."""
@@ -150,6 +135,12 @@ class DocumentsForm(HouseForm):
             line_description=self.line_description.data or "",
             document_footer=self.document_footer.data or "",
             bills_zero_fees=self.bills_zero_fees.data,
+            missed=MissedRules(
+                past_booked_is_attended=self.past_booked_is_attended.data,
+                cancellation_window_hours=self.cancellation_window_hours.data,
+                late_cancel_bp=self.late_cancel_bp.data,
+                no_show_bp=self.no_show_bp.data,
+            ),
             tax_inclusive=self.tax.data == "inside" if self.tax.data else current.tax_inclusive,
             methods={method: MethodName(name.data or "", offers.data) for method, name, offers in self.method_fields()},
         )

@@ -59,9 +59,22 @@ def change(session: Session, who: Actor, details: Details, now: datetime) -> Non
     audit.record(session, who, "changed practice details", "practice", practice.id, now, changed=changed)
 
 
-def change_missed_rules(session: Session, who: Actor, rules: MissedRules, now: datetime) -> None:
-    """Change what missed sessions bill from now on. Must run inside `writing()`."""
+def missed_rules(session: Session) -> MissedRules:
+    """Return what missed sessions bill."""
     practice = settings.practice(session)
+    return MissedRules(
+        past_booked_is_attended=practice.past_booked_is_attended,
+        cancellation_window_hours=practice.cancellation_window_hours,
+        late_cancel_bp=practice.late_cancel_bp,
+        no_show_bp=practice.no_show_bp,
+    )
+
+
+def change_missed_rules(session: Session, who: Actor, rules: MissedRules, now: datetime) -> None:
+    """Change what missed sessions bill from now on. Must run inside `writing()`. Safe to repeat."""
+    practice = settings.practice(session)
+    if rules == missed_rules(session):
+        return
     for name, value in vars(rules).items():
         setattr(practice, name, value)
     audit.record(session, who, "changed missed-session rules", "practice", practice.id, now, **vars(rules))

@@ -1,9 +1,9 @@
-"""Settings of the practice: details, missed sessions, client billing documents."""
+"""Settings of the practice: details, and client billing documents with the cancellation policy."""
 
 from flask import Blueprint, redirect, request, url_for
 
 from clinic.billing import document_settings, uninvoiced
-from clinic.forms.settings import DetailsForm, DocumentsForm, LogoForm, MissedForm
+from clinic.forms.settings import DetailsForm, DocumentsForm, LogoForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.practice import details as practice_details
@@ -46,18 +46,11 @@ def details() -> Answer:
     return page("settings/details.html", form=form, then=url_for(".details"), practice=practice)
 
 
-@bp.route("/missed", methods=["GET", "POST"])
+@bp.get("/missed")
 @requires(Permission.SETTINGS)
 def missed() -> Answer:
-    """Show or save what missed and cancelled sessions bill."""
-    with reading() as session:
-        practice = settings.practice(session)
-    form = MissedForm(request.form if request.method == "POST" else None, obj=practice)
-    if request.method == "POST" and form.validate():
-        with writing() as session:
-            practice_details.change_missed_rules(session, actor(), form.rules(), now())
-        say("Missed sessions saved.")
-    return page("settings/missed.html", form=form, then=url_for(".missed"))
+    """Lead to the cancellation policy, which stands with the client billing documents."""
+    return redirect(url_for(".documents", _anchor="policy"), 303)
 
 
 @bp.get("/client-billing")
@@ -120,8 +113,8 @@ def _documents(form: DocumentsForm | None = None, logo_form: LogoForm | None = N
     """Answer with the page of both forms; the one that was posted says how it went."""
     with reading() as session:
         practice, current = settings.practice(session), document_settings.current(session)
-        old = uninvoiced.summary(session, now())
+        old, today = uninvoiced.summary(session, now()), settings.house(session).local_date(now())
     return page(
         "settings/documents.html", form=form or logo_form, then=url_for(".documents"), practice=practice, current=current,
-        old=old, documents=form or DocumentsForm.of(None, current), logo_form=logo_form or LogoForm(),
+        old=old, month_first=today.replace(day=1), documents=form or DocumentsForm.of(None, current), logo_form=logo_form or LogoForm(),
     )  # fmt: skip

@@ -26,7 +26,7 @@ GROUPS: tuple[tuple[str, str | None, tuple[tuple[str, str, str], ...]], ...] = (
             ("Locations and rooms", "places.index", "Where sessions are given"),
             ("Practitioners", "practitioners.index", "Who gives them, with credentials and colours"),
             ("Users and roles", "staff.index", "Who signs in, and what they may do"),
-            ("Missed sessions", "settings.missed", "What late cancelled and no show bill"),
+            ("Missed sessions", "settings.missed", "What late cancelled and no show bill: on Client billing documents"),
         ),
     ),
     ("Clients", None, (("Messages", "messages.index", "What clients are told, when, and in which words"),)),
@@ -34,7 +34,7 @@ GROUPS: tuple[tuple[str, str | None, tuple[tuple[str, str, str], ...]], ...] = (
         "Client billing and insurance",
         "settings.client_billing",
         (
-            ("Client billing documents", "settings.documents", "When invoices are made, numbers, footer, ways to pay"),
+            ("Client billing documents", "settings.documents", "When invoices are made, cancellation policy, numbers, footer, ways to pay"),
             ("Fees and taxes", "fees.index", "The fee schedule"),
         ),
     ),

@@ -20,7 +20,8 @@ NAMES = {method.value: words for method, words in zip(
     Method, ("Online card on file", "External card", "Cash", "Check", "Bank transfer", "Other"), strict=True)}  # fmt: skip
 PAGE = {
     "invoice_creation": "manually", "due_days": "14", "overdue_after_days": "0", "prefix": "INV-", "next_number": "1",
-    "tax": "added", **NAMES, **{f"offers_{name}": "y" for name in NAMES},
+    "tax": "added", "cancellation_window_hours": "24", "late_cancel_bp": "100", "no_show_bp": "100",
+    "past_booked_is_attended": "y", **NAMES, **{f"offers_{name}": "y" for name in NAMES},
 }  # fmt: skip
 DETAILS = {
     "name": "Quillmere", "address": "Harbour Street 9", "email": "hello@quillmere.example", "timezone": "America/New_York",
@@ -198,15 +199,41 @@ def test_bad_details_are_refused_beside_their_field(as_, field, value, words):
     assert "555 0100" in answer.text
 
 
-def test_missed_sessions_bill_what_the_owner_says(as_, rows):
+def test_the_cancellation_policy_is_edited_with_the_client_billing_documents(as_, rows):
     olga = as_("olga")
-    page = {"cancellation_window_hours": "48", "late_cancel_bp": "50 %", "no_show_bp": "100", "past_booked_is_attended": "y"}
-    assert olga.post("/settings/missed", data=page).status_code == 303
-    assert olga.post("/settings/missed", data={**page, "no_show_bp": "101"}).status_code == 422
+    policy = {"cancellation_window_hours": "48", "late_cancel_bp": "50 %", "no_show_bp": "100"}
+    assert olga.get("/settings/missed").headers["Location"] == f"{DOCUMENTS}#policy"
+    assert olga.post(DOCUMENTS, data={**PAGE, **policy}).status_code == 303
+    for name, value in (("no_show_bp", "101"), ("late_cancel_bp", "half"), ("cancellation_window_hours", "5")):
+        refused = olga.post(DOCUMENTS, data={**PAGE, **policy, "prefix": "KEPT-", name: value})
+        assert refused.status_code == 422
+        assert "KEPT-" in refused.text
     with rows() as session:
         practice = session.get(Practice, 1)
         assert (practice.cancellation_window_hours, practice.late_cancel_bp, practice.no_show_bp) == (48, 5_000, 10_000)
         assert practice.past_booked_is_attended
+        told = session.scalars(select(AuditEntry.action).where(AuditEntry.action == "changed missed-session rules")).all()
+        assert len(told) == 1
+    olga.post(DOCUMENTS, data={**PAGE, **policy})  # the same again is no change of the policy
+    with rows() as session:
+        told = session.scalars(select(AuditEntry.action).where(AuditEntry.action == "changed missed-session rules")).all()
+        assert len(told) == 1
+
+
+def test_monthly_says_what_of_the_uninvoiced_work_it_bills(as_, write, rows, cast):
+    today = clock.local_date(clock.now(), "America/New_York")
+    with write() as session:
+        _session_done(session, cast, today.day + 40)
+        _session_done(session, cast, today.day + 5)
+        for _ in range(today.day > 1):  # on the first there is no earlier day of this month
+            _session_done(session, cast, 1)
+    olga = as_("olga")
+    page = " ".join(olga.get(DOCUMENTS).text.split())
+    assert "The 2 older, $300.00 from" in page
+    assert ("1 session so far, $150.00, and what" if today.day > 1 else "nothing is waiting yet") in page
+    olga.post(DOCUMENTS, data={**PAGE, "invoice_creation": "monthly"})
+    with rows() as session:
+        assert session.get(Practice, 1).monthly_from_date == today.replace(day=1)
 
 
 # Places and practitioners
