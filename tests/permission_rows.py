@@ -340,6 +340,7 @@ TAKINGS = [
 PAY = [
     Row("pay.pay", "GET", "/pay/nobodys-link", EVERYONE),
     Row("pay.pay", "POST", "/pay/nobodys-link", EVERYONE),
+    Row("pay.logo", "GET", "/pay/nobodys-link/logo", EVERYONE),
     Row("pay.back", "GET", "/pay/nobodys-link/back", EVERYONE),
     Row("payments.send_link", "GET", "/invoices/999999/pay-link", STAFF),
     Row("payments.send_link", "POST", "/invoices/999999/pay-link", STAFF),

@@ -1,4 +1,4 @@
-"""Client billing documents: when invoices are made, what missed sessions bill, and what ways to pay are called."""
+"""Client billing documents: when invoices are made, what a missed session bills, what ways to pay are called."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ from clinic.billing import cards, ledger, payments
 from clinic.billing.cards import Customer
 from clinic.billing.processor import Purchase, Visit
 from clinic.kernel.errors import NotFoundError, RefusalError
-from clinic.messages import letters
+from clinic.messages import letters, wording
 from clinic.messages.letters import HERE, Letter
 from clinic.models.billing import Invoice
 from clinic.models.messages import Message, MessageKind
@@ -39,6 +39,8 @@ class Bill:
     least_cents: int
     customer: Customer
     is_busy: bool
+    logo: str = ""  # by its hash
+    gets_receipt: bool = False
 
     @property
     def may_pay(self) -> bool:
@@ -201,7 +203,8 @@ def _bill(session: Session, found: PayLink) -> Bill:
     return Bill(
         token=found.token, house=house, words=words, owed_cents=owed,
         least_cents=settings.practice(session).autopay_minimum_cents, customer=cards.customer(session, payer),
-        is_busy=_is_busy(session, payer.id),
+        is_busy=_is_busy(session, payer.id), logo=settings.practice(session).logo_sha256 or "",
+        gets_receipt=bool(payer.email) and wording.of(session, MessageKind.RECEIPT).is_on,
     )  # fmt: skip
 
 

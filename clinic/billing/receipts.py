@@ -216,6 +216,16 @@ def send_by_itself(session: Session, payment_id: int, document: tuple[str, str] 
     return message
 
 
+def missing_of(session: Session, message_id: int) -> int | None:
+    """Return the payment whose receipt a message should have carried and could not; None: nothing is missing of it."""
+    message = session.get(Message, message_id)
+    if message is None or message.kind is not MessageKind.RECEIPT or message.attachment_hash is not None:
+        return None
+    begins = _once_key(0).removesuffix("0")
+    key = message.once_key or ""
+    return int(key.removeprefix(begins)) if key.startswith(begins) else None
+
+
 def _file_name(number: str) -> str:
     return f"Receipt-{number}.pdf"
 

@@ -84,8 +84,10 @@ def send_link(session: Session, who: Actor, address: str, link: str, client_id: 
                   body=rendered.body, client_id=client_id)  # fmt: skip
 
 
-def resend(session: Session, who: Actor, message: Message, now: datetime) -> Message:
-    """Send a letter once more, word for word, to the payer's present address.
+def resend(
+    session: Session, who: Actor, message: Message, now: datetime, *, attachment: tuple[str, str] | None = None
+) -> Message:
+    """Send a letter once more, word for word, to the payer's present address; with its document, or the one given.
 
     Raises:
         RefusalError: there is no address, or it waits to be sent.
@@ -98,8 +100,9 @@ def resend(session: Session, who: Actor, message: Message, now: datetime) -> Mes
         message.state, message.last_error = MessageState.DROPPED, "It is sent again as another message."
     again = _queue(
         session, who, now, kind=message.kind, to_address=address, subject=message.subject, body=message.body,
-        contact_id=message.contact_id, client_id=message.client_id, attachment_hash=message.attachment_hash,
-        attachment_name=message.attachment_name, resends_id=message.id,
+        contact_id=message.contact_id, client_id=message.client_id, resends_id=message.id,
+        attachment_hash=attachment[0] if attachment else message.attachment_hash,
+        attachment_name=attachment[1] if attachment else message.attachment_name,
     )  # fmt: skip
     audit.record(session, who, "sent again", "message", again.id, now, kind=again.kind.value)
     return again

@@ -140,7 +140,9 @@ def remind(session: Session, now: datetime) -> int:
     return written
 
 
-def resend(session: Session, who: Actor, message: Message, now: datetime) -> Message:
+def resend(
+    session: Session, who: Actor, message: Message, now: datetime, *, attachment: tuple[str, str] | None = None
+) -> Message:
     """Send a message once more, worded anew and to the client's present address. Must run inside `writing()`.
 
     Raises:
@@ -151,7 +153,7 @@ def resend(session: Session, who: Actor, message: Message, now: datetime) -> Mes
     if message.kind is MessageKind.SIGN_IN:
         raise RefusalError("A link works once. Send a new one from the client’s profile.")
     if message.item_id is None or message.client_id is None:
-        return letters.resend(session, who, message, now)
+        return letters.resend(session, who, message, now, attachment=attachment)
     notes, why = _still_holding(session, message, now)
     if not notes:
         raise RefusalError(f"{why} It is not sent again.")

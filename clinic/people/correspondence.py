@@ -111,8 +111,13 @@ def open_link(session: Session, who: Actor, message_id: int, now: datetime) -> s
     return sign_in_links.mint(session, found[0], now)
 
 
-def resend(session: Session, who: Actor, message_id: int, now: datetime) -> Message:
+def resend(
+    session: Session, who: Actor, message_id: int, now: datetime, *, attachment: tuple[str, str] | None = None
+) -> Message:
     """Send a message once more. Must run inside `writing()`.
+
+    Args:
+        attachment: the hash and name of a stored document, for a letter whose own could not be made when it was written.
 
     Raises:
         NotFoundError: there is none, or its client is not theirs to see.
@@ -124,7 +129,7 @@ def resend(session: Session, who: Actor, message_id: int, now: datetime) -> Mess
         raise NotFoundError("message")
     message: Message = found[0]
     who.must(Permission.BOOK if message.item_id is not None else Permission.TAKE_PAYMENTS)
-    return outbox.resend(session, who, message, now)
+    return outbox.resend(session, who, message, now, attachment=attachment)
 
 
 def failed_count(session: Session, who: Actor, now: datetime) -> int:

@@ -15,7 +15,7 @@ PAGES = {
     404: ("There is nothing here", "It may have been deleted, or the address is not quite right."),
     405: ("This address does not take that", "Go back and use the form on the page."),
     409: ("Someone else was faster", "Nothing was changed. Look again and decide."),
-    413: ("That is too large", "Send at most 2 MB."),
+    413: ("That is too large", "Send at most 2 MB. A logo may have at most 200 KB."),
     422: ("This could not be saved", "Go back, mend it and send it again."),
     429: ("Too many tries", "Wait a little, then try again."),
     500: (

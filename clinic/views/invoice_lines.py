@@ -2,7 +2,7 @@
 
 from flask import Blueprint, request, url_for
 
-from clinic.billing import fees, invoices, packages
+from clinic.billing import discounts, fees, invoices, packages
 from clinic.forms.invoices import FeeLineForm, LineForm, SessionsForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
@@ -57,7 +57,8 @@ def add_fee(invoice_id: int) -> Answer:
                 key = once.claim(session, actor(), form.once.data, now())
                 fee = fees.fee_for(session, form.fee.data)
                 new = form.new_line(fee, fees.amount_cents(fee, fee.minutes or 0))
-                packages.add_units(session, invoices.invoice_for(session, actor(), invoice_id), new)
+                invoice = invoices.invoice_for(session, actor(), invoice_id)
+                packages.add_units(session, invoice, discounts.by_default(session, invoice, new))
                 key.location = url_for(".show", invoice_id=invoice_id)
         except RefusalError as error:
             form.refuse(error)

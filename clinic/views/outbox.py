@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Blueprint, current_app, request, url_for
 
+from clinic.billing import receipts
 from clinic.forms.base import HouseForm
 from clinic.forms.messages import ChoicesForm
 from clinic.kernel.database import reading, writing
@@ -85,8 +86,9 @@ def resend(message_id: int) -> Answer:
     if request.method == "GET":
         return _letter(message_id)
     try:
+        document = _missing(message_id)
         with writing() as session:
-            again = correspondence.resend(session, actor(), message_id, now())
+            again = correspondence.resend(session, actor(), message_id, now(), attachment=document)
     except RefusalError as error:
         form.refuse(error)
         return _letter(message_id, form)
@@ -109,6 +111,17 @@ def open_link(message_id: int) -> Answer:
         except RefusalError as error:
             form.refuse(error)
     return _letter(message_id, form if form.complaints else None)
+
+
+def _missing(message_id: int) -> tuple[str, str] | None:
+    """Make the receipt that a letter should have carried, with no door open; refused once more, it says so."""
+    with reading() as session:
+        correspondence.letter(session, actor(), message_id)
+        payment_id = receipts.missing_of(session, message_id)
+    if payment_id is None:
+        return None
+    key, _, name = receipts.pdf(reading, writing, current_app.extensions["paper"], actor(), payment_id, now())
+    return key, name
 
 
 def _letter(message_id: int, form: HouseForm | None = None) -> Answer:

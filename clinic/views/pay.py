@@ -2,7 +2,7 @@
 
 import re
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, Response, request, url_for
 
 from clinic.billing import cards, pay_links
 from clinic.billing.pay_links import Bill
@@ -11,6 +11,7 @@ from clinic.billing.stripe_gateway import gateway_from
 from clinic.forms.base import HouseForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import NotFoundError, RefusalError
+from clinic.practice import logo as practice_logo
 from clinic.views.access import now, public
 from clinic.views.answer import Answer, leave, page
 from clinic.views.headers import config
@@ -59,6 +60,16 @@ def back(pay_token: str) -> Answer:
         bill = pay_links.bill_behind(session, pay_token, now())
     cents = visit.amount_cents if isinstance(visit, Visit) else 0
     return page("payments/paid.html", bill=bill, is_paid=is_paid, is_known=visit is not None, cents=cents)
+
+
+@bp.get("/logo")
+@public
+def logo(pay_token: str) -> Answer:
+    """Answer with the practice's picture, to whoever has the link."""
+    with reading() as session:
+        pay_links.bill_behind(session, pay_token, now())
+        found = practice_logo.shown(session)
+    return Response(found.image, mimetype=found.mimetype, headers={"Cache-Control": "private, max-age=86400"})
 
 
 def _address(token: str, bill: Bill, gateway: Gateway) -> str:

@@ -14,6 +14,14 @@ from clinic.views.answer import Answer, leave, page, say
 from clinic.views.side import purposes, side
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
+PICTURE_BYTES_MAX = 12 * 1024 * 1024  # what a camera makes; a logo may have far less
+
+
+@bp.url_value_preprocessor
+def take_pictures(endpoint: str | None, _values: object) -> None:
+    """Read a picture that is much too large, too, so that its refusal stands beside its field and names its size."""
+    if endpoint == "settings.change_logo":
+        request.max_content_length = PICTURE_BYTES_MAX
 
 
 @bp.app_context_processor
@@ -115,6 +123,13 @@ def _documents(form: DocumentsForm | None = None, logo_form: LogoForm | None = N
         practice, current = settings.practice(session), document_settings.current(session)
         old, today = uninvoiced.summary(session, now()), settings.house(session).local_date(now())
     return page(
-        "settings/documents.html", form=form or logo_form, then=url_for(".documents"), practice=practice, current=current,
-        old=old, month_first=today.replace(day=1), documents=form or DocumentsForm.of(None, current), logo_form=logo_form or LogoForm(),
-    )  # fmt: skip
+        "settings/documents.html",
+        form=form or logo_form,
+        then=url_for(".documents"),
+        practice=practice,
+        current=current,
+        old=old,
+        month_first=today.replace(day=1),
+        documents=form or DocumentsForm.of(None, current),
+        logo_form=logo_form or LogoForm(),
+    )

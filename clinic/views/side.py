@@ -34,7 +34,11 @@ GROUPS: tuple[tuple[str, str | None, tuple[tuple[str, str, str], ...]], ...] = (
         "Client billing and insurance",
         "settings.client_billing",
         (
-            ("Client billing documents", "settings.documents", "When invoices are made, cancellation policy, numbers, footer, ways to pay"),
+            (
+                "Client billing documents",
+                "settings.documents",
+                "When invoices are made, cancellation policy, numbers, footer, ways to pay",
+            ),
             ("Fees and taxes", "fees.index", "The fee schedule"),
         ),
     ),

@@ -110,11 +110,13 @@ def test_whatever_is_no_small_picture_is_refused_by_name_and_the_one_before_stay
         (_picture(size=(2_001, 40)), "16 to 2,000 pixels. This one has 2,001 × 40."),
         (_picture(size=(120, 15)), "16 to 2,000 pixels"),
         (large.getvalue(), "At most 200 KB"),
+        (b"\xff\xd8" + b"x" * (3 << 20), "At most 200 KB. This one has 3073 KB."),
     ):
         answer = _sent(olga, image)
         assert (answer.status_code, words in answer.text) == (422, True), (image[:20], words)
         assert 'id="logo-err"' in answer.text
         assert 'aria-invalid="true"' in answer.text
+    assert _sent(olga, b"x" * (13 << 20)).status_code == 413
     for data in ({}, {"logo": "words where a file should be"}):
         assert olga.post(ADDRESS, data=data).status_code == 422
     assert olga.get("/invoices/logo").data == good

@@ -2,6 +2,7 @@
 
 # ruff: noqa: F811
 
+import io
 import re
 import time
 import urllib.parse
@@ -9,6 +10,8 @@ import urllib.request
 from datetime import timedelta
 
 import pytest
+from PIL import Image
+from sqlalchemy import select
 
 from clinic.billing import autopay, ledger, pay_links, payments, receipts
 from clinic.billing.paper import Paper
@@ -22,7 +25,8 @@ from clinic.models.messages import Message, MessageKind, MessageTemplate
 from clinic.models.money import Checkout, Dispute, DisputeStatus, Payment
 from clinic.models.people import Contact
 from clinic.office import verify
-from clinic.practice import once
+from clinic.practice import logo, once
+from clinic.practice.permissions import CLOCK
 from tests.billing.test_refunds import issued
 from tests.night_fixtures import SECRET, gateway, stand_in  # noqa: F401
 from tests.night_stage import enrolled
@@ -62,6 +66,8 @@ def test_an_invoice_is_paid_by_link_and_booked_once_whoever_tells_first(client, 
     link, invoice_id = sent
     page = client.get(link).text
     assert "$150.00" in page
+    assert "logo" not in page
+    assert client.get(f"{link}/logo").status_code == 404
     assert "Cleo" not in page
     away = client.post(link)
     assert away.status_code == 303
@@ -71,7 +77,9 @@ def test_an_invoice_is_paid_by_link_and_booked_once_whoever_tells_first(client, 
     back = on_the_hosted_page(away.headers["Location"]).removeprefix("http://localhost")
     session_id = urllib.parse.parse_qs(urllib.parse.urlsplit(back).query)["session_id"][0]
     for number in range(2):
-        assert "is paid" in client.get(back).text
+        page = client.get(back).text
+        assert "is paid" in page
+        assert "A receipt is on its way to your e-mail address." in page
         body, headers = signed(event("checkout.session.completed", session_id, f"evt_{number}"))
         assert client.post("/webhooks/stripe", data=body, headers=headers).status_code == 200
     with rows() as session:
@@ -164,6 +172,39 @@ def test_a_receipt_that_cannot_be_made_stands_in_the_outbox_once(client, rows, s
             link_receipts.run(paper, clock.now)
     [(_, state, document, _)] = receipts_of(rows)
     assert (state, document) == ("dropped", None)
+
+
+def test_a_receipt_that_could_not_be_made_is_made_when_it_is_sent_again(client, as_, rows, sent, app, tmp_path):
+    link, _ = sent
+    (tmp_path / "receipt.html").write_text('<pdf:font name="x" src="nowhere.ttf"/>')
+    good, broken = app.extensions["paper"], Paper(tmp_path, app.extensions["paper"].fonts)
+    client.get(on_the_hosted_page(client.post(link).headers["Location"]).removeprefix("http://localhost"))
+    with app.app_context():
+        link_receipts.run(broken, clock.now)
+    with rows() as session:
+        message_id = session.scalar(select(Message.id).where(Message.kind == MessageKind.RECEIPT))
+    app.extensions["paper"] = broken
+    refused = as_("fay").post(f"/messages/{message_id}/send")
+    assert refused.status_code == 422
+    assert "could not be made into a PDF" in refused.text
+    assert len(receipts_of(rows)) == 1, "no letter goes out without what it speaks of"
+    app.extensions["paper"] = good
+    assert as_("fay").post(f"/messages/{message_id}/send").status_code == 303
+    [_, (address, state, document, _)] = receipts_of(rows)
+    assert (address, state) == ("cleo@clients.example", "queued")
+    assert document.startswith(b"%PDF")
+
+
+def test_the_pages_behind_a_link_carry_the_logo(client, as_, write, sent):
+    link, _ = sent
+    image = io.BytesIO()
+    Image.new("RGB", (120, 40), "navy").save(image, "PNG")
+    with write() as session:
+        logo.replace(session, CLOCK, logo.looked_at(image.getvalue()), clock.now())
+    assert f'src="{link}/logo' in client.get(link).text
+    answer = client.get(f"{link}/logo")
+    assert (answer.status_code, answer.mimetype, answer.data) == (200, "image/png", image.getvalue())
+    assert client.get("/pay/nobodys-link/logo").status_code == 404
 
 
 def receipts_of(rows):
