@@ -27,7 +27,10 @@ class MethodName:
 
 @dataclass(frozen=True)
 class DocumentSettings:
-    """Hold the whole page. `takes_old_work`: whether Daily also bills what was done before it was switched on."""
+    """Hold the whole page. `takes_old_work`: whether Daily also bills what was done before it was switched on.
+
+    `next_number` None leaves the number as it is: invoices may be issued while the page is being filled in.
+    """
 
     invoice_creation: InvoiceCreation
     due_days: int
@@ -38,7 +41,7 @@ class DocumentSettings:
     missed: MissedRules
     tax_inclusive: bool
     prefix: str
-    next_number: int
+    next_number: int | None
     methods: Mapping[Method, MethodName]
     takes_old_work: bool = False
 
@@ -78,8 +81,9 @@ def change(session: Session, who: Actor, wanted: DocumentSettings, now: datetime
     if wanted.tax_inclusive != practice.tax_inclusive and practice.money_locked_at is not None:
         raise RefusalError("How prices hold tax is locked: invoices were issued that way.", field="tax_inclusive")
     series = numbering.series_of(session, InvoiceKind.INVOICE)
-    if (wanted.prefix, wanted.next_number) != (series.prefix, series.next_number):
-        numbering.set_next(session, who, InvoiceKind.INVOICE, wanted.next_number, now, prefix=wanted.prefix)
+    number = series.next_number if wanted.next_number is None else wanted.next_number
+    if (wanted.prefix, number) != (series.prefix, series.next_number):
+        numbering.set_next(session, who, InvoiceKind.INVOICE, number, now, prefix=wanted.prefix)
     _name_methods(session, wanted.methods)
     # Asked before anything changes: the zero-fee setting and the policy decide what counts.
     oldest = uninvoiced.summary(session, now).oldest_date if wanted.takes_old_work else None

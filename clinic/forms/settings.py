@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from wtforms import BooleanField, FileField, RadioField, SelectField
+from wtforms import BooleanField, FileField, HiddenField, RadioField, SelectField
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 
 from clinic.billing.document_settings import DocumentSettings, MethodName
@@ -93,6 +93,7 @@ class DocumentsForm(HouseForm):
     overdue_after_days = WholeField("Overdue after more days", least=0, most=90)
     prefix = line("Number prefix", most=12)
     next_number = WholeField("Next number", least=1, most=999_999_999)
+    seen_number = HiddenField()  # the next number when the page was opened
     cancellation_window_hours = RadioField("Cancelled late within", coerce=int)
     late_cancel_bp = PercentField("Late cancelled bills, percent of the fee", render_kw={"inputmode": "decimal"})
     no_show_bp = PercentField("No show bills, percent of the fee", render_kw={"inputmode": "decimal"})
@@ -114,6 +115,7 @@ class DocumentsForm(HouseForm):
             **vars(current.missed),
             "invoice_creation": current.invoice_creation.value,
             "tax": "inside" if current.tax_inclusive else "added",
+            "seen_number": current.next_number,
         }
         for method, called in current.methods.items():
             data |= {method.value: called.name, f"offers_{method.value}": called.is_offered}
@@ -131,7 +133,7 @@ class DocumentsForm(HouseForm):
             due_days=self.due_days.data,
             overdue_after_days=self.overdue_after_days.data,
             prefix=self.prefix.data or "",
-            next_number=self.next_number.data,
+            next_number=None if str(self.next_number.data) == self.seen_number.data else self.next_number.data,
             line_description=self.line_description.data or "",
             document_footer=self.document_footer.data or "",
             bills_zero_fees=self.bills_zero_fees.data,

@@ -125,6 +125,20 @@ def test_invoice_numbers_only_go_up(as_, rows):
         assert (series.prefix, series.next_number) == ("Q26-", 500)
 
 
+# The desk issues an invoice while Olga fills in the page: its number is not hers to have typed.
+def test_a_number_that_went_up_meanwhile_does_not_refuse_the_page(as_, write, rows):
+    olga = as_("olga")
+    assert 'name="seen_number" type="hidden" value="1"' in olga.get(DOCUMENTS).text
+    with write() as session:
+        session.get(NumberSeries, InvoiceKind.INVOICE).next_number = 8
+    page = {**PAGE, "seen_number": "1", "due_days": "30"}
+    assert olga.post(DOCUMENTS, data=page).status_code == 303
+    assert olga.post(DOCUMENTS, data=page | {"next_number": "7"}).status_code == 422
+    with rows() as session:
+        assert session.get(NumberSeries, InvoiceKind.INVOICE).next_number == 8
+        assert session.get(Practice, 1).due_days == 30
+
+
 def test_ways_to_pay_are_renamed_and_taken_off_but_never_all(as_, rows):
     olga = as_("olga")
     some = {key: value for key, value in PAGE.items() if key != "offers_check"}
