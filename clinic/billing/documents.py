@@ -52,8 +52,9 @@ def invoice_pdf(reader: Door, writer: Door, paper: Paper, who: Actor, invoice_id
 def content_hash(shown: Sheet, paper: Paper) -> str:
     """Return the SHA-256 of all that is printed and of the template that prints it."""
     content = asdict(shown)
-    # How many days late it is, and who took the money, are not on the paper.
+    # How many days late it is, and who took the money, are not on the paper; nor is a dispute.
     content["state"] = {"balance_cents": shown.balance_cents, "stamp": shown.stamp}
+    del content["disputes"]
     content["payments"] = [(paid.date, paid.method, paid.amount_cents) for paid in shown.payments]
     text = json.dumps([paper.version(INVOICE), content], sort_keys=True, default=str)
     return sha256(text.encode()).hexdigest()

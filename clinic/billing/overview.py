@@ -1,6 +1,6 @@
 """A client's billing overview: what each payer was billed for this client, owes and has unallocated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import payments, register, work
 from clinic.billing.ledger import PayerSums
+from clinic.billing.payments import Disputed, Settlement
 from clinic.billing.work import Work
+from clinic.kernel import clock
 from clinic.models.billing import Invoice, InvoiceKind
 from clinic.models.money import Account, Posting
 from clinic.models.people import Client, ClientContact, Contact
@@ -76,6 +78,7 @@ class Overview:
     client_id: int
     payers: tuple[Billed, ...]
     history: tuple[Event, ...]
+    disputes: tuple[Disputed, ...] = ()
     discount_bp: int = 0
 
     @property
@@ -118,6 +121,9 @@ def of_client(session: Session, who: Actor, client: clients.Profile, now: dateti
     payer_ids = list(dict.fromkeys([client.default_payer_id, *(i.payer_id for i in found), *(w.payer_id for w in waiting)]))
     payers = _payers(session, payer_ids, client_id)
     rows = register.rows_of(session, found, {payer_id: row.name for payer_id, row in payers.items()}, today)
+    issued = {invoice.id: invoice for invoice in found if invoice.issued_at is not None}
+    ahead = [key for key, row in payers.items() if row.unallocated and not row.covers_others]
+    paid = payments.settlements(session, list(issued), credit_of=ahead)
     return Overview(
         client_id=client_id,
         payers=tuple(
@@ -134,9 +140,8 @@ def of_client(session: Session, who: Actor, client: clients.Profile, now: dateti
             )
             for payer_id in payer_ids
         ),
-        history=_history(
-            session, found, today, [key for key, row in payers.items() if row.unallocated and not row.covers_others]
-        ),
+        history=_history(issued, paid, today, settings.house(session).timezone),
+        disputes=tuple(each for each in _disputes(paid) if not each.is_lost),
         discount_bp=payers[client.default_payer_id].discount_bp,
     )
 
@@ -161,21 +166,32 @@ def _payers(session: Session, payer_ids: Sequence[int], client_id: int) -> dict[
     return {row.id: row for row in found}
 
 
-def _history(session: Session, found: Sequence[Invoice], today: date, ahead: Sequence[int]) -> tuple[Event, ...]:
-    issued = {invoice.id: invoice for invoice in found if invoice.issued_at is not None}
-    paid = payments.settlements(session, list(issued), credit_of=ahead)
-    credit = paid.pop(payments.ON_NO_INVOICE)
+def _disputes(paid: Mapping[int, Sequence[Settlement]]) -> Sequence[Disputed]:
+    # A payment may stand on several invoices.
+    found = {each.payment_id: each.disputed for settled in paid.values() for each in settled if each.disputed is not None}
+    return list(found.values())
+
+
+def _history(
+    issued: Mapping[int, Invoice], paid: Mapping[int, Sequence[Settlement]], today: date, timezone: str
+) -> tuple[Event, ...]:
     events = [_issued(invoice, today) for invoice in issued.values()]
-    events += [
-        Event(each.received_date, f"Payment, {each.words}", each.taken_by, -each.amount_cents, invoice_id, each.payment_id)
-        for invoice_id, settled in paid.items()
-        for each in settled
-    ]
     # Money on no invoice yet, of payers who pay for nobody else: here it is found again, to be refunded for example.
     events += [
-        Event(each.received_date, f"Credit, {each.words}", each.taken_by, -each.amount_cents, None, each.payment_id)
-        for each in credit
-    ]
+        Event(
+            each.received_date, f"{'Payment' if invoice_id else 'Credit'}, {each.words}", each.taken_by, -each.amount_cents,
+            invoice_id or None, each.payment_id,
+        )
+        for invoice_id, settled in paid.items()
+        for each in settled
+        if each.amount_cents
+    ]  # fmt: skip
+    events += [
+        Event(clock.local_date(each.closed_at, timezone), f"Disputed and lost, {each.words}", "", each.amount_cents, None,
+              each.payment_id)
+        for each in _disputes(paid)
+        if each.is_lost and each.closed_at is not None
+    ]  # fmt: skip
     return tuple(sorted(events, key=lambda event: event.day, reverse=True)[:HISTORY_MAX])
 
 

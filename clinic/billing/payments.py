@@ -13,7 +13,18 @@ from clinic.kernel import failpoints
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.kernel.money import AMOUNT_MAX_CENTS
 from clinic.models.billing import Invoice
-from clinic.models.money import METHOD_NAMES, Account, Checkout, Method, MoneyEvent, Payment, PaymentMethodName, Posting
+from clinic.models.money import (
+    METHOD_NAMES,
+    Account,
+    Checkout,
+    Dispute,
+    DisputeStatus,
+    Method,
+    MoneyEvent,
+    Payment,
+    PaymentMethodName,
+    Posting,
+)
 from clinic.models.people import Client, Contact
 from clinic.models.practice import User
 from clinic.people import clients
@@ -34,8 +45,20 @@ class Methods:
 
 
 @dataclass(frozen=True)
+class Disputed:
+    """Be a payment the cardholder wants back: held by the processor, or given back (`is_lost`)."""
+
+    payment_id: int
+    words: str
+    amount_cents: int
+    is_lost: bool
+    respond_by: datetime | None
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Settlement:
-    """Be what one payment put on one invoice, as plain values."""
+    """Be what one payment put on one invoice, as plain values; nothing of a payment that was disputed and lost."""
 
     payment_id: int
     received_date: date
@@ -44,6 +67,7 @@ class Settlement:
     reference: str
     amount_cents: int
     taken_by: str
+    disputed: Disputed | None = None
 
     @property
     def words(self) -> str:
@@ -173,7 +197,9 @@ def payment_for(session: Session, who: Actor, payment_id: int) -> Payment:
 def settlements(
     session: Session, invoice_ids: Collection[int], *, credit_of: Collection[int] = ()
 ) -> dict[int, list[Settlement]]:
-    """Return what was paid on each invoice, payment by payment, oldest first; reversed ones are left out.
+    """Return what was paid on each invoice, payment by payment, oldest first.
+
+    Reversed ones are left out; one that was disputed and lost stays, with nothing on the invoice any more.
 
     Args:
         credit_of: payers whose payments with something on no invoice yet are listed too, under `ON_NO_INVOICE`.
@@ -182,31 +208,46 @@ def settlements(
     if credit_of:
         is_wanted = or_(is_wanted, and_(Posting.account == Account.UNALLOCATED, Posting.payer_id.in_(credit_of)))
     paid = -func.sum(Posting.amount_cents)
+    newest = select(func.max(Dispute.id)).where(Dispute.payment_id == Payment.id).correlate(Payment).scalar_subquery()
     found = session.execute(
-        select(Posting.invoice_id, Payment, User.name, PaymentMethodName.name, Checkout.id, paid)
+        select(Posting.invoice_id, Payment, User.name, PaymentMethodName.name, Checkout.id, Dispute, paid)
         .join(Payment, Payment.id == Posting.payment_id)
         .outerjoin(User, User.id == Payment.created_by_id)
         .outerjoin(PaymentMethodName, PaymentMethodName.method == Payment.method)
         .outerjoin(Checkout, Checkout.payment_id == Payment.id)
+        .outerjoin(Dispute, and_(Dispute.id == newest, Dispute.status != DisputeStatus.WON))
         .where(is_wanted)
-        .group_by(Posting.invoice_id, Payment.id, User.name, PaymentMethodName.name, Checkout.id)
-        .having(paid != 0)
+        .group_by(Posting.invoice_id, Payment.id, User.name, PaymentMethodName.name, Checkout.id, Dispute.id)
+        .having(or_(paid != 0, Dispute.status == DisputeStatus.LOST))
         .order_by(Payment.received_date, Payment.id)
     )
     made: dict[int, list[Settlement]] = {invoice_id: [] for invoice_id in (*invoice_ids, ON_NO_INVOICE)}
-    for invoice_id, payment, name, method_name, visit_id, cents in found:
+    for invoice_id, payment, name, called, visit_id, dispute, cents in found:
+        method_name = called or METHOD_NAMES[payment.method]
         made[invoice_id or ON_NO_INVOICE].append(
             Settlement(
                 payment_id=payment.id,
                 received_date=payment.received_date,
                 method=payment.method,
-                method_name=method_name or METHOD_NAMES[payment.method],
+                method_name=method_name,
                 reference=payment.reference,
                 amount_cents=int(cents),
                 taken_by=name or ("The payer, by link" if visit_id else "The night"),
+                disputed=_disputed(payment, method_name, dispute) if dispute is not None else None,
             )
         )
     return made
+
+
+def _disputed(payment: Payment, method_name: str, dispute: Dispute) -> Disputed:
+    return Disputed(
+        payment_id=payment.id,
+        words=way_words(payment.method, method_name, payment.reference),
+        amount_cents=dispute.amount_cents,
+        is_lost=dispute.status is DisputeStatus.LOST,
+        respond_by=dispute.respond_by,
+        closed_at=dispute.closed_at,
+    )
 
 
 def _post(session: Session, who: Actor, payment: Payment, now: datetime) -> None:

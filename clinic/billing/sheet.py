@@ -1,6 +1,6 @@
 """An invoice as it is shown, printed and downloaded: one set of plain values for the screen and for the paper."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import packages, payments, snapshot, sold, states
 from clinic.billing.packages import Counts
+from clinic.billing.payments import Disputed, Settlement
 from clinic.billing.sold import Standing
 from clinic.billing.states import State
 from clinic.kernel import locales
@@ -79,6 +80,7 @@ class Sheet:
     total_cents: int
     is_tax_inclusive: bool
     payments: tuple[Paid, ...]
+    disputes: tuple[Disputed, ...]  # for the page alone: never on the document
     credited_cents: int
     written_off_cents: int
     credits_number: str  # a credit note's: the invoice it reverses
@@ -119,7 +121,7 @@ def of(session: Session, invoice: Invoice, now: datetime) -> Sheet:
     """Return the sheet of an invoice whose lines are loaded, as it stands at that instant; without the package it sold."""
     frozen = invoice.snapshot or snapshot.take(session, invoice)
     state = states.of(session, [invoice], settings.house(session).local_date(now))[invoice.id]
-    paid = _paid(session, invoice) if invoice.issued_at is not None else ()
+    settled = payments.settlements(session, [invoice.id])[invoice.id] if invoice.issued_at is not None else []
     practice, given_by = frozen["practice"], frozen["practitioner"]
     return Sheet(
         invoice_id=invoice.id,
@@ -140,7 +142,8 @@ def of(session: Session, invoice: Invoice, now: datetime) -> Sheet:
         tax_cents=invoice.tax_cents,
         total_cents=invoice.total_cents,
         is_tax_inclusive=practice["tax_inclusive"],
-        payments=paid,
+        payments=_paid(settled),
+        disputes=tuple(each.disputed for each in settled if each.disputed is not None),
         credited_cents=state.credited_cents,
         written_off_cents=state.written_off_cents,
         credits_number=_number_of(session, invoice.credited_invoice_id),
@@ -180,10 +183,11 @@ def _number_of(session: Session, invoice_id: int | None) -> str:
     return session.scalars(select(Invoice.number).where(Invoice.id == invoice_id)).one() or ""
 
 
-def _paid(session: Session, invoice: Invoice) -> tuple[Paid, ...]:
+def _paid(settled: Sequence[Settlement]) -> tuple[Paid, ...]:
     return tuple(
         Paid(each.received_date, each.words, each.amount_cents, each.taken_by, each.payment_id)
-        for each in payments.settlements(session, [invoice.id])[invoice.id]
+        for each in settled
+        if each.amount_cents
     )
 
 

@@ -246,6 +246,7 @@ def wait_for(look, seconds=10):
 @pytest.mark.parametrize("mode", ["duplicate", "backwards"])
 def test_a_dispute_holds_the_money_and_the_payer_in_whatever_order_it_is_told(
     client,
+    as_,
     rows,
     write,
     cast,
@@ -265,6 +266,10 @@ def test_a_dispute_holds_the_money_and_the_payer_in_whatever_order_it_is_told(
         body, headers = signed(event(f"charge.dispute.{kind}", dispute, f"evt_d{number}"))
         assert client.post("/webhooks/stripe", data=body, headers=headers).status_code == 200
 
+    def said(words):
+        pages = (f"/invoices/{invoice_id}", f"/clients/{cast.cleo_id}/billing", f"/invoices/{invoice_id}/print")
+        return [words in as_("fay").get(page).text for page in pages]
+
     if mode == "duplicate":
         for number, kind in ((1, "created"), (1, "created"), (2, "funds_withdrawn")):
             tell(number, kind)
@@ -274,6 +279,7 @@ def test_a_dispute_holds_the_money_and_the_payer_in_whatever_order_it_is_told(
             [told] = autopay.outlook(session, clock.now().date(), clock.now(), payer_id=cast.cleo_payer_id)
             assert (told.is_held, told.is_charged) == (True, False)
             assert list(verify.findings(session)) == []
+        assert said("Disputed, held") == [True, True, False], "staff read it, the document does not say it"
     stand_in.close_dispute(dispute, "won" if won else "lost")
     for number, kind in ((3, "closed"), (4, "created"), (5, "updated")):
         tell(number, kind)
@@ -281,6 +287,8 @@ def test_a_dispute_holds_the_money_and_the_payer_in_whatever_order_it_is_told(
         assert session.query(Dispute).one().status is (DisputeStatus.WON if won else DisputeStatus.LOST)
         assert ledger.owed_cents(session, [invoice_id])[invoice_id] == (0 if won else 15_000)
         assert list(verify.findings(session)) == []
+    assert said("Disputed and lost") == [not won, not won, False]
+    assert said("Disputed, held") == [False, False, False]
     with write() as session:
         session.query(Dispute).one().status = DisputeStatus.OPEN
         session.flush()
