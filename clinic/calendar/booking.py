@@ -24,13 +24,21 @@ from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
 __all__ = [
-    "Move", "OverlapError", "StaleError", "Wanted", "WarnedError", "book", "delete", "edit", "invoiced_line", "item_for",
-    "kept_of", "minutes_of", "move",
+    "DeletedError", "Move", "OverlapError", "StaleError", "Wanted", "WarnedError", "book", "delete", "edit", "invoiced_line",
+    "item_for", "kept_of", "minutes_of", "move",
 ]  # fmt: skip
 
 
 class StaleError(ClashError):
     """Refuse to save over what someone else changed since the form was opened."""
+
+
+class DeletedError(NotFoundError):
+    """Say that an item is there no more, to someone who could see it while it was."""
+
+    def __init__(self, item: Item) -> None:
+        super().__init__(f"item {item.id}")
+        self.item = item
 
 
 class Same(Enum):
@@ -60,13 +68,14 @@ def item_for(session: Session, who: Actor, item_id: int) -> Item:
     """Return the item with its type, attendees and their clients.
 
     Raises:
-        NotFoundError: there is none, it was deleted, or it stands in a calendar that is not theirs; for a client in the
-            portal, that it is not one of their own appointments.
+        DeletedError: it was deleted.
+        NotFoundError: there is none, or it stands in a calendar that is not theirs; for a client in the portal, that it is
+            not one of their own appointments.
     """
     item = (
         session.scalars(
             select(Item)
-            .where(Item.id == item_id, Item.deleted_at.is_(None))
+            .where(Item.id == item_id)
             .options(joinedload(Item.type), joinedload(Item.attendees).joinedload(Attendee.client))
         )
         .unique()
@@ -74,6 +83,8 @@ def item_for(session: Session, who: Actor, item_id: int) -> Item:
     )
     if item is None or not _is_theirs(who, item):
         raise NotFoundError(f"item {item_id}")
+    if item.deleted_at is not None:
+        raise DeletedError(item) if who.client_id is None else NotFoundError(f"item {item_id}")
     return item
 
 

@@ -4,7 +4,7 @@ from importlib import import_module
 
 from flask import Flask
 
-from clinic.views import access, assets, converters, failures, filters, frame, headers
+from clinic.views import access, assets, converters, failures, filters, frame, gone, headers
 
 # Every module here has a blueprint `bp`.
 BLUEPRINTS = (
@@ -70,6 +70,7 @@ def register(app: Flask) -> None:
     filters.register(app)
     headers.register(app)
     failures.register(app)
+    gone.register(app)
     access.register(app)
     assets.register(app)
     frame.register(app)

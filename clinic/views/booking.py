@@ -28,15 +28,15 @@ def book(practitioner_id: int, day: date) -> Answer:
     place = Place(practitioner_id or None, day, with_activities=True)
     form, found = _filled(place)
     if request.method == "GET":
-        return answer("calendar/_form.html", **_leaf(form, found, practitioner_id, day, leaves.asked_window()))
+        return answer("calendar/_form.html", **leaf(form, found, practitioner_id, day, leaves.asked_window()))
     column_url = url_for("calendar.column", practitioner_id=practitioner_id or found.practitioner_id, day=day)
     week_url = leaves.week_url(found.practitioner_id, day)
     leaf_day = (practitioner_id or found.practitioner_id, day)
     listed = _save(form, found, place, column_url if is_piece() else week_url)
     if not form.complaints and not listed:
         return leaves.in_column(None, *leaf_day, then=week_url)
-    minute, minutes = _span(form)
-    shown = _leaf(form, found, practitioner_id, day, None) | {"minute": minute, "minutes": minutes}
+    minute, minutes = span(form)
+    shown = leaf(form, found, practitioner_id, day, None) | {"minute": minute, "minutes": minutes}
     del shown["spot"]
     if listed:
         return _dates(listed, found, leaf_day, shown)
@@ -49,7 +49,7 @@ def book(practitioner_id: int, day: date) -> Answer:
 def fields(practitioner_id: int, day: date) -> Answer:
     """Show the in-line form again with the fields of what is chosen; nothing is booked."""
     form, found = _filled(Place(practitioner_id or None, day, with_activities=True), refits=True)
-    return answer("calendar/_form.html", form=form, **_leaf(form, found, practitioner_id, day, leaves.asked_window()))
+    return answer("calendar/_form.html", form=form, **leaf(form, found, practitioner_id, day, leaves.asked_window()))
 
 
 @bp.route("/calendar/new", methods=["GET", "POST"])
@@ -192,8 +192,9 @@ def _refuse_unfit(form: BookingForm, found: Offer, place: Place) -> None:
     offer.refuse_unnamed(found)
 
 
-def _leaf(form: BookingForm, found: Offer, practitioner_id: int, day: date, window: Any) -> dict[str, Any]:
-    minute, minutes = _span(form)
+def leaf(form: BookingForm, found: Offer, practitioner_id: int, day: date, window: Any) -> dict[str, Any]:
+    """Return what the in-line form's template needs."""
+    minute, minutes = span(form)
     who = found.person.name if found.person else ""
     first_hour: dict[str, Any] = {"h": request.args["h"]} if "h" in request.args else {}
     return {
@@ -202,13 +203,14 @@ def _leaf(form: BookingForm, found: Offer, practitioner_id: int, day: date, wind
         "book_day": day,
         "spot": leaves.spot(window, minute, minutes) if window else None,
         "ghost": leaves.ghost(minute, minutes, who),
-        "book_url": url_for(".book", practitioner_id=practitioner_id, day=day),
-        "fields_url": url_for(".fields", practitioner_id=practitioner_id, day=day, **first_hour),
+        "book_url": url_for("booking.book", practitioner_id=practitioner_id, day=day),
+        "fields_url": url_for("booking.fields", practitioner_id=practitioner_id, day=day, **first_hour),
         "back_url": leaves.week_url(found.practitioner_id, day),
         "chooses_practitioner": practitioner_id == 0,
     }
 
 
-def _span(form: BookingForm) -> tuple[int, int]:
+def span(form: BookingForm) -> tuple[int, int]:
+    """Return the minute of the day at which what is asked for starts, and how many it lasts."""
     starts = form.starts_at.data or USUAL_START
     return starts.hour * 60 + starts.minute, form.minutes.data or 60

@@ -28,7 +28,7 @@ from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.models.calendar import Item
 from clinic.practice.permissions import Permission
-from clinic.views import leaves, repeats, versions
+from clinic.views import gone, leaves, repeats, versions
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, answer, is_piece, leave
 
@@ -214,7 +214,7 @@ def _opened(item_id: int, *, refits: bool = False, is_fresh: bool = False) -> Op
         shown = flyout.flyout_of(session, actor(), item, now(), with_billings=False)
         kept = booking.kept_of(session, item)
         line = booking.invoiced_line(session, kept)
-        form = BookingForm(request.form) if is_posted else BookingForm(data=_as_booked(item, kept))
+        form = BookingForm(request.form) if is_posted else BookingForm(data=gone.as_booked(item, kept))
         sketch = form.sketch(Place(item.practitioner_id, None, True), g.house.timezone)
         found = offer.offer(
             session, actor(), _still(sketch, item), with_activities=True, kept=kept, kept_type=item.type_id or EVENT
@@ -235,25 +235,6 @@ def _still(sketch: Sketch, item: Item) -> Sketch:
     if item.group_id or not (sketch.who or sketch.person):
         return Sketch(**{**vars(sketch), "who": whose, "person": "", "searched": ""})
     return sketch
-
-
-def _as_booked(item: Item, kept: Kept) -> dict[str, Any]:
-    there = clock.local(item.starts_at, g.house.timezone)
-    whose = f"group:{item.group_id}" if item.group_id else ""
-    return {
-        "who": whose or (f"client:{kept.client_id}" if kept.client_id else ""),
-        "day": there.date(),
-        "starts_at": there.time(),
-        "minutes": kept.minutes,
-        "fee": kept.price.fee_id,
-        "amount": kept.price.cents,
-        "mode": item.mode,
-        "location": item.location_id,
-        "room": item.room_id,
-        "busy": "busy" if item.is_busy else "free",
-        "title": item.title,
-        "notes": item.notes,
-    }
 
 
 def _edit_context(opened: Opened) -> dict[str, Any]:

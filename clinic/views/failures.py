@@ -36,19 +36,19 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(NotAllowedError)
     def not_allowed(_error: NotAllowedError) -> ResponseReturnValue:
-        return _page(403)
+        return error_page(403)
 
     @app.errorhandler(NotFoundError)
     def not_found(_error: NotFoundError) -> ResponseReturnValue:
-        return _page(404)
+        return error_page(404)
 
     @app.errorhandler(RefusalError)
     def refused(error: RefusalError) -> ResponseReturnValue:
-        return _page(409 if isinstance(error, ClashError) else 422, error.message)
+        return error_page(409 if isinstance(error, ClashError) else 422, error.message)
 
     @app.errorhandler(CSRFError)
     def out_of_date(_error: CSRFError) -> ResponseReturnValue:
-        return _page(400, "This form is out of date. Go back, load the page again and send it once more.")
+        return error_page(400, "This form is out of date. Go back, load the page again and send it once more.")
 
     @app.errorhandler(SecurityError)
     def not_our_name(_error: SecurityError) -> ResponseReturnValue:
@@ -59,20 +59,21 @@ def register(app: Flask) -> None:
     def http(error: HTTPException) -> ResponseReturnValue:
         if error.code is None or error.code < 400:
             return error
-        return _page(error.code, headers=error.get_response().headers.get("Allow"))
+        return error_page(error.code, headers=error.get_response().headers.get("Allow"))
 
     @app.errorhandler(Exception)
     def broken(error: Exception) -> ResponseReturnValue:
         # The trace names code, not people: the message and the statement's values stay out of the log.
         app.logger.error("%s at %s %s", type(error).__name__, request.method, request.endpoint, exc_info=_bare(error))
-        return _page(500)
+        return error_page(500)
 
 
 def _bare(error: Exception) -> tuple[type[Exception], Exception, TracebackType | None]:
     return (type(error), type(error).__new__(type(error)), error.__traceback__)
 
 
-def _page(status: int, words: str | None = None, *, headers: str | None = None) -> ResponseReturnValue:
+def error_page(status: int, words: str | None = None, *, headers: str | None = None) -> ResponseReturnValue:
+    """Answer with the page of a status."""
     title, otherwise = PAGES.get(status, ("This did not work", "Go back and try again."))
     body = render_template("errors/page.html", title=title, words=words or otherwise, status=status)
     return body, status, {"Allow": headers} if headers else {}
