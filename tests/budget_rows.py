@@ -24,7 +24,7 @@ from clinic.calendar.recurrence import Rule
 from clinic.kernel import clock
 from clinic.models.billing import Fee
 from clinic.models.calendar import Attendee, Item, ItemKind, SeriesUnit
-from clinic.models.money import Card, Method, PayLink
+from clinic.models.money import Card, EndedBy, Method, PayLink
 from clinic.models.people import Contact, ContactRole, GroupKind
 from clinic.models.practice import FeedDetail, Practitioner
 from clinic.people import clients, contacts, groups
@@ -294,6 +294,8 @@ def busy_night(session: Session, cast: Cast) -> None:
             enrolments.hold(session, cast.fay, contact.id, MADE_AT, reason="Asked to wait for payday")
         if number % 8 == 0:
             give(session, cast, day=today, hour=7, payer_id=contact.id).released_at = MADE_AT
+        if number % 20 == 1:
+            enrolments.leave(session, cast.fay, contact.id, MADE_AT, reason="The card cannot be charged.", by=EndedBy.NIGHT)
 
 
 NIGHT = [

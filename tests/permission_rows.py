@@ -394,6 +394,7 @@ NIGHTS = [
         for verb, path in (
             ("hold", "payers/999999/hold"),
             ("release", "payers/999999/release"),
+            ("seen", "payers/999999/seen"),
             ("bill_again", "sessions/999999/bill-again"),
             ("do_not_invoice", "sessions/999999/do-not-invoice"),
             ("link", "sessions/999999/link/999999"),

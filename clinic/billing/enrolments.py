@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import pay_links
 from clinic.billing.processor import Verdict
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
-from clinic.models.money import AutoPayEnrolment, ChargeAttempt
+from clinic.models.money import AutoPayEnrolment, ChargeAttempt, EndedBy
 from clinic.models.people import Contact
 from clinic.practice import audit, settings
 from clinic.practice.permissions import CLOCK, Actor
@@ -48,19 +48,37 @@ def enrol(session: Session, who: Actor, payer_id: int, *, consented_by: str, now
         enrolled_by_id=who.user_id,
     )
     session.add(enrolment)
+    _see(session, payer_id, now)
     session.flush()
     audit.record(session, who, "enrolled in AutoPay", "contact", payer_id, now)
     return enrolment
 
 
-def leave(session: Session, who: Actor, payer_id: int, now: datetime, *, reason: str = "Left AutoPay") -> None:
-    """End a payer's enrolment. Safe to repeat."""
+def leave(
+    session: Session, who: Actor, payer_id: int, now: datetime, *, reason: str = "Left AutoPay", by: EndedBy = EndedBy.STAFF
+) -> None:
+    """End a payer's enrolment. Safe to repeat.
+
+    What the night or the client ended waits on Tonight to be seen. A charge that was begun is finished; none follows.
+    """
     enrolment = live(session, payer_id)
     if enrolment is None:
         return
-    enrolment.ended_at, enrolment.ended_reason = now, reason[:REASON_CHARS_MAX]
+    enrolment.ended_at, enrolment.ended_reason, enrolment.ended_by = now, reason[:REASON_CHARS_MAX], by
+    enrolment.end_seen_at = now if by is EndedBy.STAFF else None
     session.flush()
     audit.record(session, who, "left AutoPay", "contact", payer_id, now, by_rule=who.user_id is None)
+
+
+def see(session: Session, who: Actor, payer_id: int, now: datetime) -> None:
+    """Say that someone has seen how a payer's AutoPay ended. Must run inside `writing()`. Safe to repeat."""
+    if _see(session, payer_id, now):
+        audit.record(session, who, "saw the end of AutoPay", "contact", payer_id, now)
+
+
+def unseen() -> ColumnElement[bool]:
+    """Say, in a query over enrolments, which the night or a client ended and nobody has seen yet."""
+    return and_(AutoPayEnrolment.ended_by.in_((EndedBy.NIGHT, EndedBy.CLIENT)), AutoPayEnrolment.end_seen_at.is_(None))
 
 
 def hold(session: Session, who: Actor, payer_id: int, now: datetime, *, reason: str = "") -> None:
@@ -125,15 +143,22 @@ def after_charge(session: Session, attempt: ChargeAttempt, last4: str, verdict: 
         enrolment.soft_declines += 1
         if enrolment.soft_declines < SOFT_DECLINES_MAX:
             return f"Tried again the next night ({enrolment.soft_declines} of {SOFT_DECLINES_MAX})."
-        leave(session, CLOCK, payer_id, now, reason=f"Declined {SOFT_DECLINES_MAX} nights running. {message}")
+        leave(session, CLOCK, payer_id, now, reason=f"Declined {SOFT_DECLINES_MAX} nights running. {message}", by=EndedBy.NIGHT)
         return f"AutoPay is off: declined {SOFT_DECLINES_MAX} nights running. {_told(session, attempt, last4, now)}"
     if verdict is Verdict.HARD:
-        leave(session, CLOCK, payer_id, now, reason=f"The card cannot be charged any more. {message}")
+        leave(session, CLOCK, payer_id, now, reason=f"The card cannot be charged any more. {message}", by=EndedBy.NIGHT)
         return f"AutoPay is off: the card cannot be charged any more. {_told(session, attempt, last4, now)}"
     # Never tried again blindly: the bank would refuse, and count it against the practice.
     told = _told(session, attempt, last4, now)
     hold(session, CLOCK, payer_id, now, reason=f"The bank asks the cardholder to confirm. {told}")
     return f"On hold: the bank asks the cardholder. {told}"
+
+
+def _see(session: Session, payer_id: int, now: datetime) -> bool:
+    found = session.scalars(select(AutoPayEnrolment).where(AutoPayEnrolment.contact_id == payer_id, unseen())).all()
+    for enrolment in found:
+        enrolment.end_seen_at = now
+    return bool(found)
 
 
 def _told(session: Session, attempt: ChargeAttempt, last4: str, now: datetime) -> str:

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from clinic.billing import autopay, daily, leftovers, periods
+from clinic.billing import autopay, daily, enrolments, leftovers, periods
 from clinic.billing.autopay import OWES_NOTHING, TRIED, Outlook
 from clinic.billing.charges import WINDOW_HOURS
 from clinic.billing.daily import Planned
 from clinic.billing.leftovers import Left
 from clinic.kernel import clock
 from clinic.models.billing import Invoice, InvoiceSource
-from clinic.models.money import AutoPayEnrolment, Card, ChargeAttempt, ChargePurpose, ChargeStatus
+from clinic.models.money import AutoPayEnrolment, Card, ChargeAttempt, ChargePurpose, ChargeStatus, EndedBy
 from clinic.models.people import Client, Contact
 from clinic.models.practice import Heartbeat, InvoiceCreation, JobFailure, JobRun, JobStatus, Practice
 from clinic.practice import settings
@@ -33,6 +33,18 @@ STATUS_WORDS = {
 
 
 @dataclass(frozen=True)
+class Ended:
+    """Be a payer whose AutoPay the night or the client ended, until someone has seen it."""
+
+    payer_id: int
+    payer_name: str
+    client_id: int | None  # on whose Billing the payer is enrolled again
+    day: date
+    words: str
+    is_by_client: bool
+
+
+@dataclass(frozen=True)
 class Tonight:
     """Be what the coming night will do, as it stands now."""
 
@@ -47,6 +59,7 @@ class Tonight:
     skipped: tuple[Outlook, ...]
     owing_nothing_count: int
     left: tuple[Left, ...]
+    ended: tuple[Ended, ...] = ()
 
     @property
     def count(self) -> int:
@@ -154,10 +167,11 @@ class LastNight:
 
 @dataclass(frozen=True)
 class Alarm:
-    """Be the red line over every page: a night that did not run, or a clock that stands still."""
+    """Be the red line over every page: a night that did not run, a clock that stands still, AutoPay turned off."""
 
     title: str
     words: str
+    is_tonight: bool = False  # where it is looked at: Tonight, else Last night
 
 
 def tonight(session: Session, now: datetime) -> Tonight:
@@ -177,6 +191,7 @@ def tonight(session: Session, now: datetime) -> Tonight:
         skipped=tuple(each for each in outlooks if each.skipped_for not in ("", OWES_NOTHING, TRIED) and not each.is_held),
         owing_nothing_count=sum(each.skipped_for == OWES_NOTHING for each in outlooks),
         left=tuple(leftovers.all_of(session, survey, day, now)),
+        ended=_unseen(session, practice),
     )
 
 
@@ -234,17 +249,19 @@ def alarm(session: Session, now: datetime) -> Alarm | None:
     practice = settings.practice(session)
     there = clock.local(now, practice.timezone)
     today, day = there.date(), there.date() - timedelta(days=1)
-    ticked_at, is_invoiced, charging, has_payers = session.execute(
+    ticked_at, is_invoiced, charging, has_payers, ended_count = session.execute(
         select(
             select(func.max(Heartbeat.ticked_at)).scalar_subquery(),
             exists().where(JobRun.job == daily.JOB, JobRun.local_date == day, JobRun.status == JobStatus.DONE),
             select(func.max(JobRun.status)).where(JobRun.job == AUTOPAY_JOB, JobRun.local_date == today).scalar_subquery(),
             exists().where(AutoPayEnrolment.ended_at.is_(None)),
+            select(func.count()).where(enrolments.unseen(), AutoPayEnrolment.ended_by == EndedBy.NIGHT).scalar_subquery(),
         )
     ).one()
+    ended = _turned_off(ended_count)
     is_automatic = practice.invoice_creation in (InvoiceCreation.DAILY, InvoiceCreation.MONTHLY)
     if not (is_automatic or has_payers) or practice.created_at > clock.day_start(today, practice.timezone):
-        return None
+        return ended
     is_still = ticked_at is None or now - ticked_at > STILL
     if not is_invoiced and is_still:
         return Alarm(
@@ -254,7 +271,14 @@ def alarm(session: Session, now: datetime) -> Alarm | None:
         return Alarm("The clock stands still.", f"{_stopped(ticked_at)} Tonight will not run until it is started again.")
     if has_payers and charging == JobStatus.MISSED.value and there.hour >= WINDOW_HOURS:
         return Alarm("Last night charged no cards.", "The clock did not run between 12 AM and 6 AM. AutoPay waits for tonight.")
-    return None
+    return ended
+
+
+def _turned_off(count: int) -> Alarm | None:
+    if not count:
+        return None
+    whose = "one payer, whose card" if count == 1 else f"{count} payers, whose cards"
+    return Alarm("AutoPay is turned off", f"for {whose} could not be charged.", is_tonight=True)
 
 
 def _stopped(ticked_at: datetime | None) -> str:
@@ -309,6 +333,23 @@ def _failures(session: Session, run_ids: list[int]) -> tuple[Trouble, ...]:
         .limit(SHOWN_MAX)
     )
     return tuple(Trouble(name, reason) for reason, name in found)
+
+
+def _unseen(session: Session, practice: Practice) -> tuple[Ended, ...]:
+    theirs = select(func.min(Client.id)).where(or_(Client.contact_id == Contact.id, Client.default_payer_id == Contact.id))
+    found = session.execute(
+        select(AutoPayEnrolment, Contact.name, theirs.correlate(Contact).scalar_subquery())
+        .join(Contact, Contact.id == AutoPayEnrolment.contact_id)
+        .where(enrolments.unseen())
+        .order_by(AutoPayEnrolment.ended_at.desc(), AutoPayEnrolment.id)
+        .limit(SHOWN_MAX)
+    )
+    return tuple(
+        Ended(row.contact_id, name, client_id, clock.local_date(row.ended_at, practice.timezone), row.ended_reason,
+              row.ended_by is EndedBy.CLIENT)
+        for row, name, client_id in found
+        if row.ended_at is not None
+    )  # fmt: skip
 
 
 def _ended(session: Session, practice: Practice, night: date) -> tuple[Trouble, ...]:

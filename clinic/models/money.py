@@ -94,6 +94,14 @@ class DisputeStatus(StrEnum):
     LOST = "lost"
 
 
+class EndedBy(StrEnum):
+    """Name who ended a payer's AutoPay."""
+
+    STAFF = "staff"
+    NIGHT = "night"  # its card could not be charged
+    CLIENT = "client"  # in the portal
+
+
 class LedgerTransaction(Base):
     """Hold one money event, append-only; its postings sum to zero."""
 
@@ -295,6 +303,9 @@ class AutoPayEnrolment(Base):
     soft_declines: Mapped[int] = mapped_column(default=0)  # nights running
     ended_at: Mapped[datetime | None]
     ended_reason: Mapped[str] = mapped_column(default="")
+    ended_by: Mapped[EndedBy | None]
+    # What the night or the client ended stands on Tonight until someone has seen it or the payer is enrolled again.
+    end_seen_at: Mapped[datetime | None]
 
 
 class ChargeAttempt(Base):

@@ -9,6 +9,7 @@ from clinic.kernel.errors import RefusalError
 from clinic.people import clients
 from clinic.practice import once
 from clinic.practice.permissions import Permission
+from clinic.views import frame
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, leave, page, say
 from clinic.views.clients import profile_context
@@ -29,6 +30,7 @@ def enrol(client_id: int, payer_id: int) -> Answer:
                 once.claim(session, actor(), form.once.data, now()).location = there
                 cards.payer_for(session, actor(), client_id, payer_id)
                 enrolments.enrol(session, actor(), payer_id, consented_by=form.consented_by.data or "", now=now())
+            frame.look_again()
             say("Enrolled in AutoPay.")
         except RefusalError as error:
             form.refuse(error)

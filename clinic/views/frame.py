@@ -126,6 +126,8 @@ def _alarm() -> Alarm | None:
     _, found, _ = current_app.extensions[NIGHT]
     if found is None or not g.actor.may(Permission.SEE_NIGHT):
         return None
+    if found.is_tonight:
+        return Alarm(found.title, found.words, url_for("night.tonight", _anchor="ended"), "See whose")
     return Alarm(found.title, found.words, url_for("night.last_night"), "See last night")
 
 
@@ -140,6 +142,11 @@ def count_tonight(count: int) -> None:
     """Show that count from now on: whoever looks at Tonight reads the same number over it."""
     asked_at, found, _ = current_app.extensions[NIGHT]
     current_app.extensions[NIGHT] = (asked_at, found, count)
+
+
+def look_again() -> None:
+    """Ask for the red line anew at the next page: what it says has changed."""
+    current_app.extensions[NIGHT] = (None, None, 0)
 
 
 def _nav() -> list[Word]:

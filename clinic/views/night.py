@@ -87,6 +87,17 @@ def release(payer_id: int) -> Answer:
     return leave(url_for(".tonight"))
 
 
+@bp.route("/tonight/payers/<int:payer_id>/seen", methods=["GET", "POST"])
+@requires(Permission.SEE_NIGHT)
+def seen(payer_id: int) -> Answer:
+    """Say that someone has seen that a payer's AutoPay ended."""
+    if request.method == "POST":
+        with writing() as session:
+            enrolments.see(session, actor(), payer_id, now())
+        frame.look_again()
+    return leave(url_for(".tonight"))
+
+
 @bp.route("/tonight/sessions/<int:share_id>/bill-again", methods=["GET", "POST"])
 @requires(Permission.SEE_NIGHT)
 def bill_again(share_id: int) -> Answer:

@@ -1,16 +1,21 @@
 """What every decline leads to: tried again, AutoPay off, or asked of the cardholder; and who is told."""
 
-import pytest
+from datetime import timedelta
 
-from clinic.billing import autopay, charges, enrolments
+import pytest
+from sqlalchemy import select
+
+from clinic.billing import autopay, charges, enrolments, night
 from clinic.billing.declines import verdict_of
 from clinic.billing.processor import Outcome, Verdict
 from clinic.demo.stripe_cards import DECLINES
 from clinic.models.messages import Message, MessageKind
-from clinic.models.money import Card, ChargeStatus
+from clinic.models.money import Card, ChargeStatus, EndedBy
+from clinic.models.practice import AuditEntry, Heartbeat
 from clinic.people.contacts import Contact
+from clinic.practice.permissions import CLOCK
 from tests.billing.test_refunds import issued
-from tests.night_stage import NIGHT, enrolled
+from tests.night_stage import DAY, NIGHT, enrolled, ran
 
 AGAIN, OFF, ASK = "again", "off", "ask"
 # The processor's code, its decline code, the issuer's advice: what the night does about it.
@@ -67,12 +72,12 @@ def tried(session, cast):
                      created_at=NIGHT))  # fmt: skip
     enrolled(session, payer.id)
 
-    def night(number, verdict, message="Declined."):
+    def tried_on(number, verdict, message="Declined."):
         at = NIGHT.replace(day=NIGHT.day + number)
         attempt = autopay.start_attempt(session, payer.id, at)
         return charges.finish(session, attempt.id, Outcome(verdict, code="some_code", message=message), at) if attempt else None
 
-    return night
+    return tried_on
 
 
 def letters(session):
@@ -113,3 +118,35 @@ def test_a_night_that_charges_starts_the_count_again(session, cast, tried):
     assert tried(1, Verdict.SUCCEEDED).follow_up == ""
     issued(session, cast)
     assert tried(2, Verdict.SOFT).follow_up == "Tried again the next night (1 of 3)."
+
+
+def test_autopay_that_the_night_turned_off_is_said_aloud_until_someone_has_seen_it_or_enrols_again(session, cast, tried):
+    at = NIGHT + timedelta(hours=10)
+    session.add(Heartbeat(id=1, ticked_at=at))
+    ran(session, DAY)
+    ran(session, DAY + timedelta(days=1), job="autopay")
+    assert night.alarm(session, at) is None
+    tried(0, Verdict.HARD)
+    for end in ("seen", "enrolled"):
+        alarm = night.alarm(session, at)
+        assert (alarm.title, alarm.words) == ("AutoPay is turned off", "for one payer, whose card could not be charged.")
+        [ended] = night.tonight(session, at).ended
+        assert (ended.payer_id, ended.client_id, ended.is_by_client) == (cast.cleo_payer_id, cast.cleo_id, False)
+        if end == "seen":
+            for _ in range(2):
+                enrolments.see(session, cast.fay, cast.cleo_payer_id, at)
+            assert night.alarm(session, at) is None
+            enrolled(session, cast.cleo_payer_id)
+            enrolments.leave(session, CLOCK, cast.cleo_payer_id, at, reason="Declined 3 nights running.", by=EndedBy.NIGHT)
+        else:
+            enrolled(session, cast.cleo_payer_id)
+            assert (night.alarm(session, at), night.tonight(session, at).ended) == (None, ())
+    told = session.scalars(select(AuditEntry.action).where(AuditEntry.action == "saw the end of AutoPay")).all()
+    assert len(told) == 1
+    # What staff end by hand they know; what the client ends stands on Tonight, without a red line.
+    enrolments.leave(session, cast.fay, cast.cleo_payer_id, at)
+    assert night.tonight(session, at).ended == ()
+    enrolled(session, cast.cleo_payer_id)
+    enrolments.leave(session, CLOCK, cast.cleo_payer_id, at, reason="Left in the portal", by=EndedBy.CLIENT)
+    assert night.alarm(session, at) is None
+    assert [each.is_by_client for each in night.tonight(session, at).ended] == [True]
