@@ -24,11 +24,9 @@ class Wish:
     from_date: date | None = None
     until_date: date | None = None
 
-    def fits(self, each: Work) -> bool:
-        """Say whether the work is meant."""
-        is_named = self.text.strip().casefold() in f"{each.client_name}\n{each.payer_name}".casefold()
-        is_late = self.from_date is None or each.session_date >= self.from_date
-        return is_named and is_late and (self.until_date is None or each.session_date <= self.until_date)
+    def names(self, each: Work) -> bool:
+        """Say whether the work is of that name."""
+        return self.text.strip().casefold() in f"{each.client_name}\n{each.payer_name}".casefold()
 
 
 @dataclass(frozen=True)
@@ -76,14 +74,34 @@ class Group:
         return sum(each.amount_cents for each in self.ready)
 
 
-def groups(session: Session, who: Actor, wish: Wish, now: datetime) -> list[Group]:
-    """List the uninvoiced work that is theirs to see, by payer and client; of very much, the oldest first."""
+@dataclass(frozen=True)
+class Waiting:
+    """Be the uninvoiced work as far as it was read: the oldest. `next_date` is the day of the first that was not."""
+
+    groups: tuple[Group, ...]
+    next_date: date | None = None
+
+    @property
+    def ready(self) -> tuple[Group, ...]:
+        """Return the groups of which something can be billed without a word."""
+        return tuple(group for group in self.groups if group.ready)
+
+    @property
+    def aside_count(self) -> int:
+        """Count what someone must choose: Activities, and work that was let go before."""
+        return sum(len(group.works) - len(group.ready) for group in self.groups)
+
+
+def groups(session: Session, who: Actor, wish: Wish, now: datetime) -> Waiting:
+    """Return the uninvoiced work that is theirs to see, by payer and client: at most so much, the oldest first."""
     found: dict[Key, list[Work]] = {}
-    for each in work.uninvoiced(session, who, now, most=WORK_MAX):
-        if wish.fits(each):
+    read = work.uninvoiced(session, who, now, from_date=wish.from_date, until_date=wish.until_date, most=WORK_MAX + 1)
+    for each in read[:WORK_MAX]:
+        if wish.names(each):
             found.setdefault((each.payer_id, None if each.is_billed_together else each.client_id), []).append(each)
     made = [Group(payer_id, works[0].payer_name, client_id, tuple(works)) for (payer_id, client_id), works in found.items()]
-    return sorted(made, key=lambda group: (group.payer_name.casefold(), group.client_names.casefold()))
+    made.sort(key=lambda group: (group.payer_name.casefold(), group.client_names.casefold()))
+    return Waiting(tuple(made), read[WORK_MAX].session_date if len(read) > WORK_MAX else None)
 
 
 def bill(session: Session, who: Actor, key: Key, share_ids: Collection[int], now: datetime) -> Invoice | None:

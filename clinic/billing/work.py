@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from clinic.kernel import clock, locales, money
@@ -187,6 +187,8 @@ def uninvoiced(
     client_id: int | None = None,
     payer_id: int | None = None,
     item_id: int | None = None,
+    from_date: date | None = None,
+    until_date: date | None = None,
     most: int = WORK_MAX,
 ) -> list[Work]:
     """List what is done, billable and on no invoice, drafts included: oldest first, at most so many.
@@ -201,6 +203,7 @@ def uninvoiced(
         chosen = chosen.where(Item.starts_at <= now)
         if not practice.past_booked_is_attended:
             chosen = chosen.where(Attendee.status != Status.BOOKED)
+    chosen = _narrowed(chosen, practice, from_date, until_date)
     if client_id is not None:
         chosen = chosen.where(Attendee.client_id == client_id)
     if payer_id is not None:
@@ -275,6 +278,28 @@ def shares_of(session: Session, attendee_ids: Collection[int]) -> list[Share]:
     """List the shares of those places in order."""
     chosen = select(Share).where(Share.attendee_id.in_(attendee_ids)).order_by(Share.attendee_id, Share.position, Share.id)
     return list(session.scalars(chosen))
+
+
+def _narrowed(
+    chosen: Select[Share, Contact, str], practice: Practice, from_date: date | None, until_date: date | None
+) -> Select[Share, Contact, str]:
+    if not practice.bills_zero_fees:
+        chosen = chosen.where(~_bills_nothing(practice))  # before the limit, which they would use up
+    if from_date is not None:
+        chosen = chosen.where(Item.starts_at >= clock.day_start(from_date, practice.timezone))
+    if until_date is not None:
+        chosen = chosen.where(Item.starts_at < clock.day_start(until_date + timedelta(days=1), practice.timezone))
+    return chosen
+
+
+def _bills_nothing(practice: Practice) -> ColumnElement[bool]:
+    rates = {Status.NO_SHOW: practice.no_show_bp, Status.LATE_CANCELLED: practice.late_cancel_bp}
+    free = [status for status, rate in rates.items() if not rate]
+    return or_(
+        and_(Attendee.status.not_in(BY_POLICY), Share.amount_cents == 0),
+        and_(Attendee.status.in_(BY_POLICY), func.coalesce(Attendee.policy_cents, -1) == 0),
+        and_(Attendee.status.in_(free), Attendee.policy_cents.is_(None)),
+    )
 
 
 def _share_ids(session: Session, attendee_ids: Collection[int]) -> list[int]:

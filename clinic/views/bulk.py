@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, request, url_for
 
 from clinic.billing import bulk
-from clinic.billing.bulk import Group, Key
+from clinic.billing.bulk import Key, Waiting
 from clinic.forms.base import LINE_CHARS_MAX
 from clinic.forms.bulk import BulkForm, NarrowForm
 from clinic.kernel.database import reading, writing
@@ -46,7 +46,7 @@ def _step(form: BulkForm, failed: set[Key]) -> int:
     with writing() as session:
         once.claim(session, actor(), form.once.data, now()).location = url_for(".bill_all", **_narrowed())
     made = 0
-    for group in [each for each in _ready() if each.key not in failed][:STEP]:
+    for group in [each for each in _waiting().ready if each.key not in failed][:STEP]:
         try:
             with writing() as session:
                 share_ids = [each.share_id for each in group.ready]
@@ -56,10 +56,10 @@ def _step(form: BulkForm, failed: set[Key]) -> int:
     return made
 
 
-def _ready() -> list[Group]:
+def _waiting() -> Waiting:
     wish = NarrowForm(request.args).wish(pages.words())
     with reading() as session:
-        return [each for each in bulk.groups(session, actor(), wish, now()) if each.ready]
+        return bulk.groups(session, actor(), wish, now())
 
 
 def _narrowed() -> dict[str, Any]:
@@ -67,13 +67,18 @@ def _narrowed() -> dict[str, Any]:
 
 
 def _shown(form: BulkForm, failed: set[Key]) -> Answer:
-    ready = _ready()
+    waiting = _waiting()
+    ready, after = waiting.ready, waiting.next_date
     return page(
         "billing/_all.html" if is_piece() else "billing/all.html",
         form=form if form.complaints else None,
         bulk=form,
         groups=[each for each in ready if each.key not in failed],
         failed=[each for each in ready if each.key in failed],
+        aside_count=waiting.aside_count,
+        read_max=bulk.WORK_MAX,
+        next_date=after,
+        next_url=url_for(".bill_all", **_narrowed() | {"from": after.isoformat()}) if after is not None else None,
         here=url_for(".bill_all", **_narrowed()),
         back=url_for("invoices.index", show="uninvoiced", **_narrowed()),
     )

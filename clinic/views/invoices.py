@@ -53,7 +53,18 @@ def index() -> Answer:
 def _uninvoiced(wish: bulk.Wish, context: dict[str, Any]) -> Answer:
     with reading() as session:
         found = bulk.groups(session, actor(), wish, now())
-    return page("billing/uninvoiced.html", groups=found, confirm=ConfirmForm(), **context)
+    after = found.next_date
+    kept: dict[str, Any] = {name: request.args[name][: pages.QUERY_CHARS_MAX] for name in KEPT if request.args.get(name)}
+    next_url = url_for(".index", **kept | {"from": after.isoformat()}, show="uninvoiced") if after is not None else None
+    return page(
+        "billing/uninvoiced.html",
+        groups=found.groups,
+        next_date=after,
+        next_url=next_url,
+        read_max=bulk.WORK_MAX,
+        confirm=ConfirmForm(),
+        **context,
+    )
 
 
 def _unallocated(text: str, context: dict[str, Any]) -> Answer:

@@ -1,6 +1,7 @@
 """The practice's billing page: its filters by state, name, client and day, and invoicing all uninvoiced work."""
 
 import re
+from datetime import timedelta
 
 from sqlalchemy import func, select
 
@@ -62,7 +63,7 @@ def test_all_uninvoiced_work_is_one_invoice_a_payer_and_client_once(session, cas
     give(session, cast, hour=13, client_id=cast.otto_id, kind=ItemKind.ACTIVITY, type_id=cast.case_review_id)
     session.flush()
     now = NOW.replace(hour=23)
-    found = {group.key: group for group in bulk.groups(session, cast.fay, bulk.Wish(), now)}
+    found = {group.key: group for group in bulk.groups(session, cast.fay, bulk.Wish(), now).groups}
     assert {key: len(group.ready) for key, group in found.items()} == {
         (cast.cleo_payer_id, cast.cleo_id): 2, (cast.pellworth_id, None): 2, (cast.otto_payer_id, cast.otto_id): 0,
     }  # fmt: skip
@@ -73,7 +74,7 @@ def test_all_uninvoiced_work_is_one_invoice_a_payer_and_client_once(session, cas
     assert sorted((each.payer_id, each.total_cents) for each in made) == sorted(
         [(cast.cleo_payer_id, 30_000), (cast.pellworth_id, 30_000)]
     )
-    assert [group.key for group in bulk.groups(session, cast.fay, bulk.Wish(until_date=DAY), now)] == [
+    assert [group.key for group in bulk.groups(session, cast.fay, bulk.Wish(until_date=DAY), now).groups] == [
         (cast.otto_payer_id, cast.otto_id)
     ]
     assert list(verify.findings(session)) == []
@@ -83,7 +84,7 @@ def test_a_client_s_discount_comes_off_every_session_that_is_billed_and_off_what
     session.get_one(Client, cast.cleo_id).discount_bp = 1_250
     give(session, cast, hour=8)
     now = NOW.replace(hour=23)
-    [group] = bulk.groups(session, cast.fay, bulk.Wish(), now)
+    [group] = bulk.groups(session, cast.fay, bulk.Wish(), now).groups
     assert group.cents == 13_125
     made = bulk.bill(session, cast.fay, group.key, [each.share_id for each in group.ready], now)
     assert (made.lines[0].unit_cents, made.lines[0].discount_cents, made.total_cents) == (15_000, 1_875, 13_125)
@@ -109,3 +110,21 @@ def test_invoicing_all_goes_on_by_itself_step_by_step_and_says_how_far_it_is(as_
     assert plain.status_code == 303
     assert "2 invoices are made." in fay.get(plain.headers["Location"]).text
     assert "All work that is done stands on an invoice." in fay.get("/invoices/?show=uninvoiced").text
+
+
+def test_more_than_is_read_at_once_is_said_and_the_next_ones_are_offered(as_, write, cast, monkeypatch):
+    monkeypatch.setattr("clinic.billing.bulk.WORK_MAX", 2)
+    with write() as session:
+        for day in (1, 2, 3):
+            share = give(session, cast, day=DAY - timedelta(days=10 - day), hour=9)
+            share.released_at = NOW if day < 3 else None  # the oldest two wait for a person: they would hide the third
+    fay = as_("fay")
+    page = fay.get(HERE).text
+    assert "Nothing is waiting that can be invoiced without a word" in page
+    assert "Left out: 2 to be chosen one by one" in page
+    assert f'href="{HERE}?from=2026-11-11">Show the next ones</a>, from Nov 11, 2026' in page
+    assert "Issue 1 invoice, $150.00" in fay.get(f"{HERE}?from=2026-11-11").text
+    there = fay.get("/invoices/?show=uninvoiced&q=cleo").text
+    assert "These are the oldest 2 sessions." in there
+    assert 'href="/invoices/?q=cleo&amp;from=2026-11-11&amp;show=uninvoiced"' in there
+    assert "There is more" not in fay.get("/invoices/?show=uninvoiced&from=2026-11-10").text
