@@ -15,19 +15,21 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy.orm import Session
 
-from clinic.billing import enrolments, invoices, packages, payments, refunds
+from clinic.billing import enrolments, invoices, packages, payments, refunds, visits
 from clinic.billing.packages import FeeRow, Sale, Template
-from clinic.calendar import booking, hours, linking, package_lines, series, types
+from clinic.calendar import booking, hours, linking, own_booking, own_packages, package_lines, series, types
 from clinic.calendar.occurrences import Choices
 from clinic.calendar.package_lines import LineEdit
 from clinic.calendar.recurrence import Rule
 from clinic.kernel import clock
-from clinic.models.billing import Fee
+from clinic.models.billing import Fee, PackageSale
 from clinic.models.calendar import Attendee, Item, ItemKind, SeriesUnit
 from clinic.models.money import Card, EndedBy, Method, PayLink
 from clinic.models.people import Contact, ContactRole, GroupKind
 from clinic.models.practice import FeedDetail, Practitioner
 from clinic.people import clients, contacts, groups
+from clinic.practice.permissions import CLOCK
+from tests import online
 from tests.billing.given import given_session
 from tests.calendar import weeks
 from tests.cast import MADE_AT, NOW, Cast
@@ -413,7 +415,7 @@ def one_to_come(session: Session, cast: Cast) -> None:
 
 PORTAL = [
     Row("the portal's sign-in", "stranger", "/portal/sign-in", queries=2, kilobytes=2),
-    Row("the portal", "cleo", "/portal/", queries=6, kilobytes=3, stage=many_clients),
+    Row("the portal", "cleo", "/portal/", queries=8, kilobytes=3, stage=many_clients),
     Row("appointments in the portal", "cleo", "/portal/appointments", queries=6, kilobytes=3, stage=many_clients),
     Row("past ones in the portal", "cleo", "/portal/appointments?which=past", queries=6, kilobytes=3, stage=many_clients),
     Row("cancelling in the portal", "cleo", "/portal/appointments/1/cancel", kilobytes=2, stage=one_to_come),
@@ -421,3 +423,29 @@ PORTAL = [
     Row("own details in the portal", "cleo", "/portal/details", queries=5, kilobytes=2),
 ]
 ROWS += PORTAL
+
+
+def shop(session: Session, cast: Cast) -> None:
+    """Sell ten packages online, and let Cleo have bought five sessions, two of them booked, beside Pat's full week."""
+    sold = [online.on_sale(session, cast) for _ in range(10)]
+    made = online.bought(session, sold[0], clock.now(), client_id=cast.cleo_id)
+    made.token = "cleos-token"
+    sale_id = session.query(PackageSale.id).scalar()
+    pack = own_packages.pack(session, cast.cleo_id, sale_id, clock.now())
+    for start in own_booking.diary(session, pack, clock.now()).starts[:6:4]:
+        own_booking.book(session, CLOCK, cast.cleo_id, sale_id, cast.therapy_id, start, clock.now())
+    stuck = online.ordered(session, sold[0], clock.now())
+    stuck.offered = stuck.offered | {"lines": []}
+    visits.book(session, online.visit(stuck), clock.now())
+
+
+ONLINE = [
+    Row("what is sold online", "stranger", "/book", queries=7, kilobytes=3, stage=shop),
+    Row("a package sold online", "stranger", "/book/packages/1", queries=7, kilobytes=3, stage=shop),
+    Row("what was bought online", "stranger", "/book/purchases/cleos-token/sessions", kilobytes=4, stage=shop),
+    Row("staff's list of what was bought online", "fay", "/packages/online", queries=5, kilobytes=3, stage=shop),
+    Row("settings of online booking", "olga", "/settings/online", queries=6, kilobytes=3, stage=shop),
+    Row("a client's packages in the portal", "cleo", "/portal/packages", queries=6, kilobytes=2, stage=shop),
+    Row("a client's package in the portal", "cleo", "/portal/packages/1", kilobytes=4, stage=shop),
+]
+ROWS += ONLINE

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinic.billing import invoices, packages, pay_links, payments, refunds
+from clinic.billing import invoices, packages, pay_links, payments, refunds, visits
 from clinic.billing.lines import NewLine
 from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.calendar import booking, feed, hours, series
@@ -18,12 +18,13 @@ from clinic.calendar.occurrences import Choices
 from clinic.calendar.recurrence import Rule
 from clinic.demo.stripe_server import StandIn
 from clinic.kernel import clock
-from clinic.models.billing import Share
+from clinic.models.billing import PackageSale, Share
 from clinic.models.calendar import SeriesUnit, WorkingHours
 from clinic.models.messages import Message, MessageKind
 from clinic.models.money import Card, ChargeAttempt, ChargePurpose, ChargeStatus, Method
 from clinic.models.people import ContactRole
 from clinic.people import clients, contacts
+from tests import online
 from tests.calendar.stage import at, review, therapy
 from tests.cast import NOW, PASSWORD, Cast
 from tests.night_stage import with_card
@@ -293,7 +294,14 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
     doors.granted(session, cast, cast.otto_id, "cleo@clients.example", NOW)
     told = list(session.scalars(select(Message.id).limit(2)))
     assert told, "somebody is told of something"
+    shop = online.on_sale(session, cast)
+    waits, bought, stuck = (online.ordered(session, shop, clock.now(), client_id=cast.cleo_id) for _ in range(3))
+    stuck.offered = stuck.offered | {"lines": []}
+    assert [visits.book(session, online.visit(made), clock.now()) for made in (bought, stuck)] == [True, True]
     return {
+        "buy_token": [waits.token, bought.token, stuck.token],
+        "purchase_id": [stuck.id],
+        "sale_id": list(session.scalars(select(PackageSale.id).order_by(PackageSale.id.desc()))),
         "kind": [kind.value for kind in MessageKind],
         "access_id": [granted.id],
         "link_token": [doors.link_to(session, cast, granted, clock.now()) for _ in range(2)],
@@ -315,7 +323,7 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
         "series_id": [repeated.id],
         "invoice_id": [draft.id, issued.id, sold.id, otto.id],
         "line_id": lines,
-        "package_id": [package.id, spare.id],
+        "package_id": [shop.id, package.id, spare.id],
         "location_id": [cast.harbour_id, cast.mill_id],
         "room_id": [cast.larch_id, cast.rowan_id],
         "fee_id": [cast.therapy_fee_id, cast.intake_fee_id],

@@ -477,3 +477,27 @@ PORTAL_PAGES = [
     Row("portal_details.details", "POST", "/portal/details", IN_PORTAL),
 ]
 ROWS += PORTAL_PAGES
+
+BOOK = [
+    # The page is off at first: everyone gets 404.
+    Row("book.index", "GET", "/book", EVERYONE),
+    *(Row("book.package", method, "/book/packages/999999", EVERYONE) for method in ("GET", "POST")),
+    *(Row("book.bought", method, "/book/purchases/nobodys", EVERYONE) for method in ("GET", "POST")),
+    *(Row("book.sessions", method, "/book/purchases/nobodys/sessions", EVERYONE) for method in ("GET", "POST")),
+    Row("book.back", "GET", "/book/purchases/nobodys/back", EVERYONE),
+    Row("settings.online", "GET", "/settings/online", OWNER),
+    Row("settings.online", "POST", "/settings/online", OWNER),
+]
+ONLINE_SALES = [
+    Row("online_sales.index", "GET", "/packages/online", STAFF),
+    *(
+        Row(f"online_sales.{verb}", method, f"/packages/online/999999/{word}", DAILY_WORK)
+        for verb, word in (("sell_again", "sell"), ("settle", "settle"))
+        for method in ("GET", "POST")
+    ),
+]
+PORTAL_PACKAGES = [
+    Row("portal_packages.index", "GET", "/portal/packages", IN_PORTAL),
+    *(Row("portal_packages.sessions", method, "/portal/packages/999999", IN_PORTAL) for method in ("GET", "POST")),
+]
+ROWS += BOOK + ONLINE_SALES + PORTAL_PACKAGES

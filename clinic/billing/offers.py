@@ -81,11 +81,16 @@ class Offer:
 
 def listed(session: Session) -> list[PackageRow]:
     """List the templates by name, archived ones last."""
-    named = _valid_for(session)
-    return [_row(package, named.get(package.id, _Validity())) for package in packages.listed(session)]
+    named = validity(session)
+    return [_row(package, named.get(package.id, Validity())) for package in packages.listed(session)]
 
 
-def _row(package: Package, valid: "_Validity") -> PackageRow:
+def online(session: Session) -> list[PackageRow]:
+    """List the available templates that are enabled for online purchase, by name."""
+    return [row for row in listed(session) if row.is_online and not row.is_archived]
+
+
+def _row(package: Package, valid: "Validity") -> PackageRow:
     return PackageRow(
         id=package.id, name=package.name, description=package.description, contents=contents(package),
         price_cents=packages.total_cents(package), is_packaged=package.kind is PackageKind.PACKAGED,
@@ -153,11 +158,11 @@ def offer(
         NotFoundError: the client is not theirs.
     """
     client = clients.client_for(session, who, client_id)
-    named = _valid_for(session)
+    named = validity(session)
     sold = {package.id: package for package in packages.listed(session) if not package.is_archived}
     chosen = next(iter(sold)) if len(sold) == 1 else package_id
     copy = _copy(sold[chosen]) if chosen in sold and chosen else None
-    valid = named.get(copy.package_id, _Validity()) if copy else _Validity()
+    valid = named.get(copy.package_id, Validity()) if copy else Validity()
     people = [each for each in _practitioners(session, who) if not valid.people or each.id in valid.people]
     places = [(place_id, name) for place_id, name in locations(session) if not valid.places or place_id in valid.places]
     usual = next((each for each in people if each.id == client.practitioner_id), people[0] if people else None)
@@ -166,7 +171,7 @@ def offer(
     begins = place or (usual.id if usual else None, usual.location_id if usual else None, client.default_payer_id)
     return Offer(
         client_id=client.id, client_name=client.name, copy=copy,
-        packages=[_row(package, named.get(package.id, _Validity())) for package in sold.values()],
+        packages=[_row(package, named.get(package.id, Validity())) for package in sold.values()],
         payers=[(payer.contact_id, f"{payer.name} ({payer.role})") for payer in contacts.payers_of(session, client_id)],
         practitioners=[(each.id, each.name) for each in people], locations=places,
         mates=_mates(session, who, client, [*shared_ids][:MATES_MAX] + found), is_nobody_found=bool(find) and not found,
@@ -201,7 +206,7 @@ def _place_of(session: Session, client_id: int, attendee_id: int | None) -> tupl
 
 
 @dataclass(frozen=True)
-class _Validity:
+class Validity:
     """Hold the practitioners and the locations a template names, by id; an empty one means all."""
 
     people: dict[int, str] = field(default_factory=dict)
@@ -209,16 +214,18 @@ class _Validity:
 
     @property
     def words(self) -> str:
+        """Return them in words."""
         return "; ".join(", ".join(names.values()) for names in (self.people, self.places) if names)
 
 
-def _valid_for(session: Session) -> dict[int, _Validity]:
+def validity(session: Session) -> dict[int, Validity]:
+    """Return by template the practitioners and the locations it names; one that names none is left out."""
     people = select(PackagePractitioner.package_id, literal(0).label("at"), Practitioner.id, Practitioner.name)
     places = select(PackageLocation.package_id, literal(1).label("at"), Location.id, Location.name)
     both = union_all(people.join(Practitioner), places.join(Location)).subquery()
-    named: dict[int, _Validity] = {}
+    named: dict[int, Validity] = {}
     for package_id, at, known_id, name in session.execute(select(both).order_by(both.c.at, both.c.name)):
-        valid = named.setdefault(package_id, _Validity())
+        valid = named.setdefault(package_id, Validity())
         (valid.places if at else valid.people)[known_id] = name
     return named
 

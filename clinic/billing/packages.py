@@ -7,7 +7,8 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, ScalarSelect, delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
-from clinic.billing import fees, invoices
+from clinic.billing import bundles, fees, invoices
+from clinic.billing.bundles import Bundle
 from clinic.kernel import money
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.models.billing import (
@@ -17,7 +18,6 @@ from clinic.models.billing import (
     InvoiceLine,
     InvoiceSource,
     Package,
-    PackageClient,
     PackageFee,
     PackageKind,
     PackageLocation,
@@ -35,7 +35,7 @@ from clinic.practice.permissions import Actor
 UNITS_MAX = 100
 NAME_CHARS_MAX = 120
 PACKAGES_MAX = 200
-_SUMMED = ("purchased", "booked", "used", "forfeited", "expired")
+SUMMED = ("purchased", "booked", "used", "forfeited", "expired")
 
 
 @dataclass(frozen=True)
@@ -227,23 +227,13 @@ def sell(session: Session, who: Actor, sale: Sale, now: datetime, *, is_draft: b
     if package.is_archived:
         raise RefusalError("This package is archived and no longer sold.", field="package")
     _check_sale(session, who, package, sale, now)
-    units = copy_prices(package, sale)
-    invoice = invoices.draft(
-        session, who, payer_id=sale.payer_id, client_id=sale.client_ids[0], now=now, source=InvoiceSource.PACKAGE,
-        practitioner_id=sale.practitioner_id, location_id=sale.location_id,
+    bundle = Bundle(
+        package_id=package.id, name=package.name, terms=package.terms, lines=bundles.unit_lines(copy_prices(package, sale)),
+        client_ids=sale.client_ids, payer_id=sale.payer_id, practitioner_id=sale.practitioner_id, location_id=sale.location_id,
+        expires_after=None if sale.never_expires else package.expires_after, expires_unit=package.expires_unit,
+        expires_date=None if sale.never_expires else sale.expires_date,
     )  # fmt: skip
-    sold = PackageSale(
-        invoice_id=invoice.id, package_id=package.id, name=package.name, practitioner_id=sale.practitioner_id,
-        location_id=sale.location_id, expires_after=None if sale.never_expires else package.expires_after,
-        expires_unit=package.expires_unit, expires_date=None if sale.never_expires else sale.expires_date, terms=package.terms,
-        clients=[PackageClient(client_id=client_id) for client_id in dict.fromkeys(sale.client_ids)],
-    )  # fmt: skip
-    session.add(sold)
-    session.flush()
-    for fee, cents in units:
-        line = invoices.NewLine(description=fee.description, unit_cents=cents, code=fee.code, fee_id=fee.id,
-                                minutes=fee.minutes, tax_bp=fee.tax_bp)  # fmt: skip
-        invoices.add_line(session, invoice, line)
+    invoice = bundles.place(session, who, bundle, now)
     audit.record(session, who, "sold package", "invoice", invoice.id, now, package_id=package.id, is_draft=is_draft)
     if not is_draft:
         invoices.issue(session, who, invoice, now)
@@ -285,7 +275,7 @@ def counts(session: Session, sale_ids: Collection[int], now: datetime) -> dict[i
 
 def sums(now: datetime) -> list[ColumnElement[int]]:
     """Return the sums that `counts_of` reads, for a query over sold packages with their session entries, grouped by sale."""
-    return [_held_by(now), *(func.coalesce(func.sum(getattr(SessionEntry, name)), 0) for name in _SUMMED)]
+    return [_held_by(now), *(func.coalesce(func.sum(getattr(SessionEntry, name)), 0) for name in SUMMED)]
 
 
 def counts_of(session: Session, last: date | None, written: Sequence[int], now: datetime) -> Counts:
@@ -306,7 +296,7 @@ def left_of_sale() -> ScalarSelect[int]:
 def tally(entries: Iterable[SessionEntry]) -> Counts:
     """Return the sums of entries that are loaded already."""
     rows = list(entries)
-    return Counts(*(sum(getattr(row, name) for row in rows) for name in _SUMMED))
+    return Counts(*(sum(getattr(row, name) for row in rows) for name in SUMMED))
 
 
 def _held_by(now: datetime) -> ScalarSelect[int]:

@@ -134,13 +134,13 @@ def begin(session: Session, token: str, stripe_session: str, bought: Purchase, n
 
 
 def book(session: Session, visit: Visit, now: datetime) -> bool:
-    """Record what a visit came to: the return, the webhook and the look-up all come here. Say whether it is paid.
+    """Record what a visit from a link came to: the return, the webhook and the look-up all come here. Say whether it is paid.
 
     Safe to repeat. Credit is put first on what is owed when all of it is paid for. Must run inside `writing()`.
     """
     checkout = session.scalar(select(Checkout).where(Checkout.stripe_session == visit.session))
-    if checkout is None or checkout.stripe_customer != visit.customer:
-        return False  # another practice may share the account
+    if checkout is None or checkout.link_id is None or checkout.stripe_customer != visit.customer:
+        return False  # another practice may share the account, and a purchase is booked elsewhere
     if checkout.payment_id is not None:
         return True
     if not visit.is_paid or visit.payment_intent is None:

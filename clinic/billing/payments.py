@@ -31,6 +31,8 @@ from clinic.people import clients
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
+# Who took it when none of the staff did.
+BY_LINK, ONLINE, NIGHT = "The payer, by link", "The client, online", "The night"
 ON_NO_INVOICE = 0  # where a payment stands that is the payer's credit
 POSTED = failpoints.declare("payment-posted", "a payment is posted and on no invoice yet, its transaction open")
 ALLOCATED = failpoints.declare("payment-allocated", "a payment is on its invoices, its transaction open")
@@ -97,10 +99,11 @@ def record(
     reference: str = "",
     stripe_payment_intent: str | None = None,
     confirms_more: bool = True,
+    is_credit: bool = False,
 ) -> Payment:
     """Post a payment and put it on the invoice named, on those chosen, or on all oldest first; the rest is unallocated.
 
-    A draft is issued first. Must run inside `writing()`.
+    A draft is issued first; with `is_credit` it is put on none, as it was paid for something else. Must run inside `writing()`.
 
     Raises:
         NotFoundError: the payer or the invoice does not exist or is not theirs.
@@ -111,19 +114,13 @@ def record(
     invoice = _invoice_of(session, who, invoice_id, payer_id)
     if invoice is not None and invoice.issued_at is None:
         invoices.issue(session, who, invoice, now)
-    owing = _chosen(session, payer_id, invoice_ids) if invoice_ids else _owing(session, payer_id, invoice_id)
+    owing = [] if is_credit else _asked(session, payer_id, invoice_id, invoice_ids)
     if not confirms_more and amount_cents > sum(cents for _, cents in owing):
         raise _more_than_owed(session, sum(cents for _, cents in owing))
     payment = Payment(
-        payer_id=payer_id,
-        method=method,
-        amount_cents=amount_cents,
-        received_date=received_date or today,
-        created_at=now,
-        created_by_id=who.user_id,
-        reference=reference,
-        stripe_payment_intent=stripe_payment_intent,
-    )
+        payer_id=payer_id, method=method, amount_cents=amount_cents, received_date=received_date or today, created_at=now,
+        created_by_id=who.user_id, reference=reference, stripe_payment_intent=stripe_payment_intent,
+    )  # fmt: skip
     _post(session, who, payment, now)
     failpoints.reach(POSTED)
     _allocate(session, who, payer_id, [(payment.id, amount_cents)], owing, now)
@@ -210,7 +207,7 @@ def settlements(
     paid = -func.sum(Posting.amount_cents)
     newest = select(func.max(Dispute.id)).where(Dispute.payment_id == Payment.id).correlate(Payment).scalar_subquery()
     found = session.execute(
-        select(Posting.invoice_id, Payment, User.name, PaymentMethodName.name, Checkout.id, Dispute, paid)
+        select(Posting.invoice_id, Payment, User.name, PaymentMethodName.name, Checkout.id, Checkout.purchase_id, Dispute, paid)
         .join(Payment, Payment.id == Posting.payment_id)
         .outerjoin(User, User.id == Payment.created_by_id)
         .outerjoin(PaymentMethodName, PaymentMethodName.method == Payment.method)
@@ -222,7 +219,7 @@ def settlements(
         .order_by(Payment.received_date, Payment.id)
     )
     made: dict[int, list[Settlement]] = {invoice_id: [] for invoice_id in (*invoice_ids, ON_NO_INVOICE)}
-    for invoice_id, payment, name, called, visit_id, dispute, cents in found:
+    for invoice_id, payment, name, called, visit_id, purchase_id, dispute, cents in found:
         method_name = called or METHOD_NAMES[payment.method]
         made[invoice_id or ON_NO_INVOICE].append(
             Settlement(
@@ -232,7 +229,7 @@ def settlements(
                 method_name=method_name,
                 reference=payment.reference,
                 amount_cents=int(cents),
-                taken_by=name or ("The payer, by link" if visit_id else "The night"),
+                taken_by=name or (ONLINE if purchase_id else BY_LINK if visit_id else NIGHT),
                 disputed=_disputed(payment, method_name, dispute) if dispute is not None else None,
             )
         )
@@ -282,6 +279,10 @@ def _owing(session: Session, payer_id: int, invoice_id: int | None) -> list[tupl
     if invoice_id is None:
         return ledger.owed_oldest_first(session, payer_id)
     return [(invoice_id, ledger.owed_cents(session, [invoice_id])[invoice_id])]
+
+
+def _asked(session: Session, payer_id: int, invoice_id: int | None, invoice_ids: Sequence[int]) -> list[tuple[int, int]]:
+    return _chosen(session, payer_id, invoice_ids) if invoice_ids else _owing(session, payer_id, invoice_id)
 
 
 def _chosen(session: Session, payer_id: int, invoice_ids: Sequence[int]) -> list[tuple[int, int]]:

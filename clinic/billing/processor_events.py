@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from clinic.billing import cards, charges, disputes, pay_links, refunds
+from clinic.billing import cards, charges, disputes, refunds, visits
 from clinic.billing.processor import DisputeSeen, Event, Gateway, RefundSeen, Seen, Setup, Visit
 from clinic.kernel import failpoints
 from clinic.kernel.errors import NotFoundError, RefusalError
@@ -67,7 +67,7 @@ def _change(session: Session, found: Found, now: datetime) -> None:
         with suppress(NotFoundError, RefusalError):
             cards.keep(session, CLOCK, found.customer, found.card, now)
     elif isinstance(found, Visit):
-        pay_links.book(session, found, now)
+        visits.book(session, found, now)
     elif isinstance(found, Seen) and found.attempt_id is not None:
         attempt = session.get(ChargeAttempt, found.attempt_id)
         if attempt is not None and attempt.stripe_customer == found.customer:

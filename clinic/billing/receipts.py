@@ -132,7 +132,7 @@ def of(session: Session, who: Actor, payment_id: int) -> Record:
         receipt=_receipt(session, payment, payer, names, places, given_back),
         payer_id=payment.payer_id,
         client_id=_client_id(session, payment),
-        taken_by=taken_by or ("The night" if payment.stripe_payment_intent else ""),
+        taken_by=taken_by,
         is_card=payment.stripe_payment_intent is not None,
         refunds=tuple(_given_back(refund, names[refund.method], by) for refund, by in given_back),
         left_cents=max(sum(place.cents for place in places) - under_way - held_back, 0),
@@ -242,16 +242,18 @@ def _letter(record: Record, document: tuple[str, str] | None, *, once_key: str |
     )
 
 
-def _parties(session: Session, payment: Payment) -> tuple[Contact, str | None, Dispute | None]:
+def _parties(session: Session, payment: Payment) -> tuple[Contact, str, Dispute | None]:
     newest = select(func.max(Dispute.id)).where(Dispute.payment_id == payment.id).scalar_subquery()
-    payer, taken_by, dispute = session.execute(
-        select(Contact, User.name, Dispute)
+    payer, name, dispute, visit_id, purchase_id = session.execute(
+        select(Contact, User.name, Dispute, Checkout.id, Checkout.purchase_id)
         .select_from(Contact)
+        .outerjoin(Checkout, Checkout.payment_id == payment.id)
         .outerjoin(User, User.id == payment.created_by_id)
         .outerjoin(Dispute, Dispute.id == newest)
         .where(Contact.id == payment.payer_id)
     ).one()
-    return payer, taken_by, dispute
+    by_itself = payments.ONLINE if purchase_id else payments.BY_LINK if visit_id else payments.NIGHT
+    return payer, name or (by_itself if payment.stripe_payment_intent else ""), dispute
 
 
 def _receipt(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -25,12 +26,24 @@ class Choice:
     name: str
 
 
+class Lasting(Protocol):
+    """Be a line that may last some minutes."""
+
+    @property
+    def minutes(self) -> int | None:
+        """Return the fee's minutes as copied onto the line; None: a product."""
+
+
 def fitting_types(session: Session, who: Actor, sale: PackageSale, line: InvoiceLine) -> list[AppointmentType]:
     """List the types whose default fee is the line's; none for a product."""
     if line.minutes is None or line.fee_id is None:
         return []
-    bookable = types.bookable_types(session, who, sale.practitioner_id, with_activities=False)
-    return [kind for kind in bookable if kind.fee_id == line.fee_id]
+    return of_fee(types.bookable_types(session, who, sale.practitioner_id, with_activities=False), line.fee_id)
+
+
+def of_fee(kinds: Sequence[AppointmentType], fee_id: int | None) -> list[AppointmentType]:
+    """Return those of the types whose default fee it is."""
+    return [kind for kind in kinds if fee_id is not None and kind.fee_id == fee_id]
 
 
 def type_of(kinds: Sequence[AppointmentType], type_id: int | None) -> AppointmentType:
@@ -76,7 +89,7 @@ def rooms_of(session: Session, sale: PackageSale) -> tuple[Choice, ...]:
     return tuple(Choice(room.id, room.name) for room in session.scalars(query))
 
 
-def usual_minutes(kinds: Sequence[AppointmentType], line: InvoiceLine) -> int:
+def usual_minutes(kinds: Sequence[AppointmentType], line: Lasting) -> int:
     """Return how long its appointment is: a locked type holds its own length, otherwise the fee's as copied onto the line."""
     if kinds and not kinds[0].is_duration_flexible:
         return kinds[0].duration_minutes

@@ -20,6 +20,7 @@ from clinic.practice.permissions import Actor
 
 __all__ = ["Candidate", "Choice", "MismatchError", "PackageLabel", "Usable", "candidate", "near_miss"]
 
+BY_CLIENT = "Booked by the client, online"
 BY_STATUS = "By the appointment's status"
 THERE = {Status.BOOKED, Status.ARRIVED, Status.ATTENDED}  # is expected, came, or is counted as having come
 _ON_LINE = {Status.ATTENDED: SessionEvent.USED, Status.NO_SHOW: SessionEvent.FORFEITED}  # of others it is booked

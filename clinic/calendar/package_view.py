@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session, joinedload
 
 from clinic.billing import ledger, packages, sessions
 from clinic.billing.packages import Counts
+from clinic.calendar import linking
 from clinic.models.billing import ExpiryUnit, InvoiceLine, PackageClient, PackageSale, SessionEntry, SessionEvent, Share
 from clinic.models.calendar import Attendee, Item, Status
+from clinic.models.online import OnlinePurchase
 from clinic.models.people import Client
 from clinic.models.practice import Location, Practitioner, User
 from clinic.people import clients
@@ -89,6 +91,7 @@ class SaleView:
     may_repoint: bool
     may_refund: bool
     terms: str
+    bought_at: datetime | None  # on the online booking page
     lines: tuple[LineView, ...]
     entries: tuple[EntryView, ...]
 
@@ -128,18 +131,19 @@ def sale_for_invoice(
         balance_cents: what is owed on the invoice, from whoever has asked the ledger already.
     """
     rows = session.execute(
-        select(PackageSale, Practitioner.name, Location.name, Client)
+        select(PackageSale, Practitioner.name, Location.name, OnlinePurchase.paid_at, Client)
         .join(Practitioner, Practitioner.id == PackageSale.practitioner_id)
         .join(Location, Location.id == PackageSale.location_id)
         .join(PackageClient, PackageClient.sale_id == PackageSale.id)
         .join(Client, Client.id == PackageClient.client_id)
+        .outerjoin(OnlinePurchase, OnlinePurchase.invoice_id == PackageSale.invoice_id)
         .where(PackageSale.invoice_id == invoice_id)
         .options(joinedload(PackageSale.invoice))
         .order_by(Client.sort_name, Client.id)
     ).all()
     if not rows or who.own_practitioner_id not in (None, rows[0][0].practitioner_id):
         return None
-    sale, practitioner, location, _client = rows[0]
+    sale, practitioner, location, bought_at, _client = rows[0]
     people = [client.name for *_same, client in rows]
     if balance_cents is None:
         balance_cents = ledger.owed_cents(session, [invoice_id])[invoice_id]
@@ -162,7 +166,8 @@ def sale_for_invoice(
         balance_cents=balance_cents, is_draft=is_draft, is_over=is_over, may_change=who.may(Permission.SELL_PACKAGES),
         may_repoint=not is_draft and who.may(Permission.REPOINT_PACKAGES),
         may_refund=not is_draft and who.may(Permission.REFUND) and any(line.state in _UNUSED for line in lines),
-        terms=sale.terms, lines=lines, entries=_entries(entries, {line.id: line.number for line in lines}),
+        terms=sale.terms, bought_at=bought_at, lines=lines,
+        entries=_entries(entries, {line.id: line.number for line in lines}, bought_at),
     )  # fmt: skip
 
 
@@ -272,15 +277,17 @@ def _is_held(line: InvoiceLine, attendee: Attendee | None, item: Item | None, no
     return is_over and attendee is not None and attendee.status in (Status.BOOKED, Status.ARRIVED)
 
 
-def _entries(rows: Sequence[tuple[SessionEntry, str | None]], number_of: dict[int, int]) -> tuple[EntryView, ...]:
+def _entries(
+    rows: Sequence[tuple[SessionEntry, str | None]], number_of: dict[int, int], bought_at: datetime | None
+) -> tuple[EntryView, ...]:
     # What one deed wrote for several lines is told once: "Bought, lines 1–5". The newest comes first.
     told = []
     for _key, same in groupby(rows, key=lambda row: (row[0].at, row[0].event, row[0].user_id, row[0].reason)):
         group = list(same)
         entry, user = group[0]
-        told.append(
-            EntryView(entry.at, _EVENT_WORDS[entry.event], _numbered(group, number_of), user or "By the clock", entry.reason)
-        )
+        is_online = entry.reason == linking.BY_CLIENT or (bought_at is not None and entry.event is SessionEvent.BOUGHT)
+        who = user or ("The client, online" if is_online else "By the clock")
+        told.append(EntryView(entry.at, _EVENT_WORDS[entry.event], _numbered(group, number_of), who, entry.reason))
     return tuple(reversed(told))
 
 

@@ -8,12 +8,13 @@ from wtforms import BooleanField, FileField, HiddenField, RadioField, SelectFiel
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 
 from clinic.billing.document_settings import DocumentSettings, MethodName
+from clinic.calendar.online import DAYS_AHEAD_MAX, LEAD_HOURS_MAX
 from clinic.forms.base import HouseForm, PercentField, WholeField, line, text_area
 from clinic.kernel import locales, money
 from clinic.models.money import Method
 from clinic.models.practice import InvoiceCreation, Practice
 from clinic.practice import invoice_creation
-from clinic.practice.details import Details, MissedRules
+from clinic.practice.details import Details, MissedRules, OnlineRules
 
 REGIONS = {
     "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
@@ -67,6 +68,22 @@ class DetailsForm(HouseForm):
             locale=self.locale.data or practice.locale,
             idle_minutes=self.idle_minutes.data,
             group_clients_max=self.group_clients_max.data or practice.group_clients_max,
+        )
+
+
+class OnlineForm(HouseForm):
+    """Ask whether there is an online booking page, and when clients may book by themselves."""
+
+    is_online_booking_on = BooleanField("Online booking page")
+    online_lead_hours = WholeField("Hours ahead, at least", least=0, most=LEAD_HOURS_MAX)
+    online_days_ahead = WholeField("Days ahead, at most", least=1, most=DAYS_AHEAD_MAX)
+
+    def rules(self) -> OnlineRules:
+        """Return what was asked."""
+        return OnlineRules(
+            is_online_booking_on=self.is_online_booking_on.data,
+            online_lead_hours=self.online_lead_hours.data,
+            online_days_ahead=self.online_days_ahead.data,
         )
 
 

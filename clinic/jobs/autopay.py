@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from clinic.billing import autopay, charges, pay_links, refunds
+from clinic.billing import autopay, charges, pay_links, refunds, visits
 from clinic.billing.processor import GatewayError, Visit
 from clinic.billing.stripe_gateway import Gateway
 from clinic.jobs import runs
@@ -64,4 +64,4 @@ def _look_at(gateway: Gateway, stripe_session: str, now: datetime) -> None:
         return  # asked again the next minute
     if isinstance(found, Visit):
         with writing() as session:
-            pay_links.book(session, found, now)
+            visits.book(session, found, now)

@@ -1,8 +1,8 @@
-"""Housekeeping, once a practice-local day: packages expire, clients are warned of it, what is over of the portal goes."""
+"""Housekeeping, once a practice-local day: packages expire, clients are warned of it; what came to nothing online goes."""
 
 from datetime import date
 
-from clinic.billing import package_warnings, sold
+from clinic.billing import package_warnings, purchases, sold
 from clinic.jobs import runs
 from clinic.jobs.runs import Clock, Report, Subject
 from clinic.kernel.database import reading, writing
@@ -10,7 +10,7 @@ from clinic.people import portal_visits
 
 JOB = "housekeeping"
 HOUR_FIRST = 8  # nobody is written to at night
-EXPIRING, WARNING = "expiring package", "package to warn of"
+EXPIRING, WARNING, UNPAID = "expiring package", "package to warn of", "unpaid online purchase"
 
 
 def run(day: date, now: Clock) -> Report | None:
@@ -23,11 +23,12 @@ def run(day: date, now: Clock) -> Report | None:
     with reading() as session:
         subjects = [Subject(EXPIRING, sale_id) for sale_id in sold.due_to_expire(session, now())]
         subjects += [Subject(WARNING, sale_id) for sale_id in package_warnings.due(session, now())]
+        subjects += [Subject(UNPAID, purchase_id) for purchase_id in purchases.due_to_clear(session, now())]
+    acts = {EXPIRING: sold.expire, WARNING: package_warnings.warn, UNPAID: purchases.clear}
 
     def look_after(subject: Subject) -> bool:
-        act = sold.expire if subject.type == EXPIRING else package_warnings.warn
         with writing() as session:
-            return act(session, subject.id, now()) > 0
+            return acts[subject.type](session, subject.id, now()) > 0
 
     report = runs.each(run_id, now, subjects, look_after)
     runs.finish(run_id, report, now())

@@ -31,6 +31,7 @@ class Letter:
     client_id: int | None = None
     once_key: str | None = None
     attachment: tuple[str, str] | None = None  # a stored document's hash, and the name of its file
+    to_address: str = ""  # where it goes instead of the payer's own address
 
 
 def write(session: Session, who: Actor, letter: Letter, now: datetime) -> Message | None:
@@ -44,8 +45,8 @@ def write(session: Session, who: Actor, letter: Letter, now: datetime) -> Messag
     contact = session.get_one(Contact, letter.contact_id)
     rendered = rendering.letter(session, words, {"payer": contact.name, **letter.values})
     return _queue(
-        session, who, now, kind=letter.kind, to_address=contact.email, subject=rendered.subject, body=rendered.body,
-        contact_id=contact.id, client_id=letter.client_id, once_key=letter.once_key,
+        session, who, now, kind=letter.kind, to_address=letter.to_address or contact.email, subject=rendered.subject,
+        body=rendered.body, contact_id=contact.id, client_id=letter.client_id, once_key=letter.once_key,
         attachment_hash=letter.attachment[0] if letter.attachment else None,
         attachment_name=letter.attachment[1] if letter.attachment else "",
     )  # fmt: skip

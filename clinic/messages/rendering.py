@@ -95,8 +95,8 @@ def preview(session: Session, shown: Wording, now: datetime) -> Rendered:
         today = locales.day(house.local_date(now), house.locale, long=True)
         made_up = {"payer": "Juniper Aldous", "amount": house.money(15_000), "for": "invoice 2026-1187", "card": "4242"}
         made_up |= {"client": "Juniper Aldous", "first_name": "Juniper", "package": "Five sessions", "count": "2 sessions"}
-        where = "portal/link" if shown.kind is MessageKind.SIGN_IN else "pay"
-        return letter(session, shown, made_up | {"date": today, "link": f"https://practice.example/{where}/…"})
+        where = {MessageKind.SIGN_IN: "portal/link/…", MessageKind.BOUGHT_ONLINE: "portal/sign-in"}.get(shown.kind, "pay/…")
+        return letter(session, shown, made_up | {"date": today, "link": f"https://practice.example/{where}"})
     day = clock.local_date(now, practice.timezone) + timedelta(days=7)
     starts_at = clock.day_start(day, practice.timezone) + timedelta(hours=10)
     weeks = PREVIEWED if shown.kind is not shown.kind.of_one else 1

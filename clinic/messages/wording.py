@@ -32,6 +32,7 @@ LETTERS = {
     MessageKind.CARD_EXPIRING: "Card about to expire",
     MessageKind.PACKAGE_EXPIRING: "Package about to expire",
     MessageKind.SIGN_IN: "Sign-in link",
+    MessageKind.BOUGHT_ONLINE: "Package bought online",
 }
 # What staff are written; its words are not the practice's to change.
 STAFF = {MessageKind.TONIGHT: "Tonight", MessageKind.LAST_NIGHT: "Last night"}
@@ -77,6 +78,16 @@ PACKAGE_PLACEHOLDERS = {
     "practice": "the practice’s name",
     "phone": "the practice’s phone",
 }
+BOUGHT_PLACEHOLDERS = {
+    "client": "the client’s name",
+    "first_name": "their first name",
+    "package": "the package’s name",
+    "amount": "what was paid",
+    "date": "the day",
+    "link": "the address of the portal, where its sessions are booked",
+    "practice": "the practice’s name",
+    "phone": "the practice’s phone",
+}
 SIGN_IN_PLACEHOLDERS = {
     "link": "the address that opens the portal, once",
     "practice": "the practice’s name",
@@ -111,6 +122,8 @@ class Wording:
             return PACKAGE_PLACEHOLDERS
         if self.kind is MessageKind.SIGN_IN:
             return SIGN_IN_PLACEHOLDERS
+        if self.kind is MessageKind.BOUGHT_ONLINE:
+            return BOUGHT_PLACEHOLDERS
         if self.kind not in KINDS:
             return LETTER_PLACEHOLDERS
         return PLACEHOLDERS if self.kind is self.kind.of_one else PLACEHOLDERS_OF_SEVERAL
@@ -153,6 +166,9 @@ USUAL = {
         Wording(MessageKind.PACKAGE_EXPIRING, "Your package at {practice} is good through {date}",
                 "Hello {first_name},\n\nof your package “{package}” there is still left to be booked: {count}. It can be used "
                 "for appointments through {date}. What is not used by then expires." + _SIGNED),
+        Wording(MessageKind.BOUGHT_ONLINE, "Your purchase from {practice}",
+                "Hello {first_name},\n\nthank you for “{package}”. {amount} was paid on {date}; the receipt comes separately. "
+                "Its sessions are booked here; enter this e-mail address to sign in:\n\n{link}" + _SIGNED),
         Wording(MessageKind.SIGN_IN, "Your way in to {practice}",
                 "Hello,\n\nthis link opens your page at {practice}, once, within 20 minutes:\n\n{link}\n\nIf you did not ask "
                 "for it, leave it alone: nobody gets in without it." + _SIGNED),

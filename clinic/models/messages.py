@@ -24,6 +24,7 @@ class MessageKind(StrEnum):
     LAST_NIGHT = "last_night"
     PACKAGE_EXPIRING = "package_expiring"
     SIGN_IN = "sign_in"
+    BOUGHT_ONLINE = "bought_online"
     # The same of several appointments in one message: a series, or a change of many.
     CONFIRMATIONS = "confirmations"
     CHANGES = "changes"

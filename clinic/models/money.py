@@ -226,13 +226,20 @@ class PayLink(Base):
 
 
 class Checkout(Base):
-    """Hold a visit to the processor's payment page; what it came to is booked once, whoever tells first."""
+    """Hold a visit to the processor's payment page; what it came to is booked once, whoever tells first.
+
+    It began at a pay link, or at an online purchase, which has one visit.
+    """
 
     __tablename__ = "checkouts"
-    __table_args__ = (CheckConstraint("amount_cents > 0", name="positive"),)
+    __table_args__ = (
+        CheckConstraint("amount_cents > 0", name="positive"),
+        CheckConstraint("(link_id IS NULL) <> (purchase_id IS NULL)", name="one_beginning"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    link_id: Mapped[int] = mapped_column(ForeignKey("pay_links.id"), index=True)
+    link_id: Mapped[int | None] = mapped_column(ForeignKey("pay_links.id"), index=True)
+    purchase_id: Mapped[int | None] = mapped_column(ForeignKey("online_purchases.id"), unique=True)
     stripe_session: Mapped[str] = mapped_column(unique=True)
     stripe_customer: Mapped[str]
     amount_cents: Mapped[int]

@@ -91,7 +91,8 @@ class Practice(Base):
     # So many days before a package expires its clients are warned; 0: not at all.
     package_warning_days: Mapped[int] = mapped_column(default=14)
     autopay_minimum_cents: Mapped[int] = mapped_column(default=50)
-    # How soon a client may book by themselves, and how far ahead (rulebook 9.2).
+    # Whether the public online booking page is there; how soon a client may book by themselves, and how far ahead (9.2).
+    is_online_booking_on: Mapped[bool] = mapped_column(default=False)
     online_lead_hours: Mapped[int] = mapped_column(default=12)
     online_days_ahead: Mapped[int] = mapped_column(default=60)
     # Set when a backup was restored: AutoPay stays off until a person confirms.

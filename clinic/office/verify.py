@@ -24,6 +24,7 @@ from clinic.models.money import (
     Account,
     ChargeAttempt,
     ChargeStatus,
+    Checkout,
     Dispute,
     DisputeStatus,
     LedgerTransaction,
@@ -32,6 +33,7 @@ from clinic.models.money import (
     Posting,
     Refund,
 )
+from clinic.models.online import OnlinePurchase, PurchaseStatus
 from clinic.models.practice import AuditEntry, Logo
 from clinic.people import portal_visits
 from clinic.practice import audit, settings
@@ -184,6 +186,23 @@ def _charges(session: Session) -> Iterator[str]:
             yield f"Charge {attempt.id} of {attempt.amount_cents} cents was recorded as {payment.amount_cents}."
 
 
+def _purchases(session: Session) -> Iterator[str]:
+    rows = session.execute(
+        select(OnlinePurchase, Invoice, Payment)
+        .outerjoin(Invoice, Invoice.id == OnlinePurchase.invoice_id)
+        .outerjoin(Checkout, Checkout.purchase_id == OnlinePurchase.id)
+        .outerjoin(Payment, Payment.id == Checkout.payment_id)
+    )
+    for purchase, invoice, payment in rows:
+        is_paid = purchase.status in (PurchaseStatus.SOLD, PurchaseStatus.STRANDED)
+        if is_paid != (payment is not None):
+            yield f"Online purchase {purchase.id} is {purchase.status.value}, which its payment does not say."
+        elif payment is not None and payment.amount_cents != purchase.total_cents:
+            yield f"Online purchase {purchase.id} of {purchase.total_cents} cents was paid with {payment.amount_cents}."
+        if invoice is not None and (invoice.issued_at is None or invoice.total_cents != purchase.total_cents):
+            yield f"Online purchase {purchase.id} was not invoiced at its price."
+
+
 def _numbers(session: Session) -> Iterator[str]:
     # A series may be set upwards only, and the audit trail says to what.
     details = session.scalars(select(AuditEntry.detail).where(AuditEntry.action == "set the next number"))
@@ -331,6 +350,6 @@ def _audit(session: Session) -> Iterator[str]:
 
 
 CHECKS: tuple[Callable[[Session], Iterator[str]], ...] = (
-    _guards, _transactions, _invoices, _credit_notes, _payments, _refunds, _disputes, _charges, _numbers, _overlaps, _items,
-    _series, _packages, _links, _messages, _logo, _portal, _audit,
+    _guards, _transactions, _invoices, _credit_notes, _payments, _refunds, _disputes, _charges, _purchases, _numbers, _overlaps,
+    _items, _series, _packages, _links, _messages, _logo, _portal, _audit,
 )  # fmt: skip

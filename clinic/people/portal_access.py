@@ -14,7 +14,7 @@ from clinic.models.people import Client, ClientContact, Contact, ContactKind
 from clinic.models.portal import PortalAccess, PortalSession
 from clinic.people import clients
 from clinic.practice import audit
-from clinic.practice.permissions import Actor, Permission
+from clinic.practice.permissions import CLOCK, Actor, Permission
 
 ADDRESSES_PER_CLIENT_MAX = 10
 CLIENTS_PER_ADDRESS_MAX = 20
@@ -51,14 +51,28 @@ def grant(session: Session, who: Actor, client_id: int, email: str, now: datetim
         RefusalError: there is no address, or too many may open it already.
     """
     who.must(Permission.EDIT_CLIENTS)
-    client = clients.client_for(session, who, client_id)
+    return _granted(session, who, clients.client_for(session, who, client_id), email, now)
+
+
+def grant_to_buyer(session: Session, client: Client, email: str, now: datetime) -> PortalAccess | None:
+    """Let the address that bought online open the portal of the client it bought for; None: it opens too many already.
+
+    Must run inside `writing()`. Only for a client whom that purchase made: nobody opens a known client's portal by paying.
+    """
+    try:
+        return _granted(session, CLOCK, client, email, now)
+    except RefusalError:
+        return None  # the purchase stands; staff may grant it
+
+
+def _granted(session: Session, who: Actor, client: Client, email: str, now: datetime) -> PortalAccess:
     address = folded_address(email)
     if not address:
         raise RefusalError("Enter an e-mail address.", field="email")
     found = session.scalar(_live(address).where(PortalAccess.client_id == client.id))
     if found is not None:
         return found
-    if len(of_client(session, client_id)) >= ADDRESSES_PER_CLIENT_MAX:
+    if len(of_client(session, client.id)) >= ADDRESSES_PER_CLIENT_MAX:
         raise RefusalError(f"At most {ADDRESSES_PER_CLIENT_MAX} addresses may open one client’s portal.", field="email")
     if len(session.scalars(_live(address)).all()) >= CLIENTS_PER_ADDRESS_MAX:
         raise RefusalError(f"One address may open at most {CLIENTS_PER_ADDRESS_MAX} portals.", field="email")

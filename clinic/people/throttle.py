@@ -56,6 +56,11 @@ def link_guards(email: str, address: str) -> list[Guard]:
     ]
 
 
+def order_guards(address: str) -> list[Guard]:
+    """Return what an order on the online booking page is counted under: where it comes from."""
+    return [Guard(f"orders:{_network(address)}", ADDRESS_FREE_TRIES_MAX)]
+
+
 def claim(session: Session, counted: Sequence[Guard], now: datetime) -> None:
     """Count a try before its password is looked at, so that tries made at once are counted too.
 

@@ -39,6 +39,15 @@ class MissedRules:
     no_show_bp: int
 
 
+@dataclass(frozen=True)
+class OnlineRules:
+    """Hold whether the public online booking page is there, and when clients may book by themselves."""
+
+    is_online_booking_on: bool
+    online_lead_hours: int
+    online_days_ahead: int
+
+
 def change(session: Session, who: Actor, details: Details, now: datetime) -> None:
     """Change what the practice says of itself. Issued documents keep what they said. Must run inside `writing()`.
 
@@ -78,6 +87,14 @@ def change_missed_rules(session: Session, who: Actor, rules: MissedRules, now: d
     for name, value in vars(rules).items():
         setattr(practice, name, value)
     audit.record(session, who, "changed missed-session rules", "practice", practice.id, now, **vars(rules))
+
+
+def change_online_rules(session: Session, who: Actor, rules: OnlineRules, now: datetime) -> None:
+    """Change what clients may book by themselves from now on. Must run inside `writing()`."""
+    practice = settings.practice(session)
+    for name, value in vars(rules).items():
+        setattr(practice, name, value)
+    audit.record(session, who, "changed online booking", "practice", practice.id, now, **vars(rules))
 
 
 def let_practitioners_see_all(session: Session, who: Actor, value: bool, now: datetime) -> None:

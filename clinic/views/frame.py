@@ -5,8 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Flask, current_app, g, get_flashed_messages, request, url_for
+from sqlalchemy.orm import Session
 
-from clinic.billing import night
+from clinic.billing import night, online_sales
 from clinic.kernel.database import reading
 from clinic.practice.permissions import Permission
 from clinic.views import portal_frame
@@ -78,7 +79,12 @@ WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
             "credit_notes",
         ),
     ),
-    ("Packages", "packages.index", Permission.SEE_PACKAGES, ("packages", "package_changes", "package_lines", "whole_pack")),
+    (
+        "Packages",
+        "packages.index",
+        Permission.SEE_PACKAGES,
+        ("packages", "package_changes", "package_lines", "whole_pack", "online_sales"),
+    ),
     ("Reports", "reports.index", Permission.SEE_NIGHT, ("reports",)),
     ("Settings", "settings.index", Permission.SETTINGS, ("settings", "fees", "messages", "places", "practitioners", "staff")),
 )
@@ -97,7 +103,7 @@ def register(app: Flask) -> None:
         asked_at, *_ = app.extensions[NIGHT]
         if asked_at is None or g.now - asked_at >= NIGHT_EVERY:
             with reading() as session:
-                app.extensions[NIGHT] = (g.now, night.alarm(session, g.now), night.count(session, g.now))
+                app.extensions[NIGHT] = (g.now, _found(session), night.count(session, g.now))
 
 
 def frame() -> dict[str, Any]:
@@ -123,12 +129,21 @@ def frame() -> dict[str, Any]:
 
 
 def _alarm() -> Alarm | None:
-    _, found, _ = current_app.extensions[NIGHT]
+    found: night.Alarm | int | None = current_app.extensions[NIGHT][1]
     if found is None or not g.actor.may(Permission.SEE_NIGHT):
         return None
+    if isinstance(found, int):
+        title = f"{found} online purchase{'' if found == 1 else 's'} paid, but not sold."
+        where = url_for("online_sales.index")
+        return Alarm(title, "The money is the client’s credit.", where, "See what was bought online")
     if found.is_tonight:
         return Alarm(found.title, found.words, url_for("night.tonight", _anchor="ended"), "See whose")
     return Alarm(found.title, found.words, url_for("night.last_night"), "See last night")
+
+
+def _found(session: Session) -> night.Alarm | int | None:
+    """Look for what must not go unseen: a night, or else how many online purchases could not be sold."""
+    return night.alarm(session, g.now) or online_sales.stranded_count(session) or None
 
 
 def _tonight() -> Coming | None:

@@ -4,8 +4,9 @@ from functools import partial
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
+from sqlalchemy.orm import Session
 
-from clinic.billing import offers, packages
+from clinic.billing import offers, packages, storefront
 from clinic.calendar import linking
 from clinic.forms.packages import PackageForm, SellForm, chosen
 from clinic.kernel.database import reading, writing
@@ -16,6 +17,7 @@ from clinic.practice import once
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, leave, page, say
+from clinic.views.headers import config
 
 bp = Blueprint("packages", __name__)
 FOUND_MAX = 20
@@ -53,6 +55,7 @@ def edit(package_id: int) -> Answer:
         package = packages.package_for(session, package_id)
         named = packages.valid_for(session, package_id)
         shown = PackageForm.shown(package, *named)
+        shop_url = _shop_url(session, package_id) if package.is_online else None
     form = PackageForm(request.form) if request.method == "POST" else PackageForm(data=shown)
     _package_form(form, package, named)
     if request.method == "POST" and form.validate():
@@ -62,7 +65,7 @@ def edit(package_id: int) -> Answer:
             say("Saved. What is sold already stays as it was sold.")
         except RefusalError as refusal:
             form.refuse(refusal)
-    return page("packages/form.html", form=form, then=url_for(".index"), package=package)
+    return page("packages/form.html", form=form, then=url_for(".index"), package=package, shop_url=shop_url)
 
 
 @bp.post("/packages/<int:package_id>/duplicate")
@@ -144,6 +147,11 @@ def _sold(client_id: int, form: SellForm, attendee_id: int | None) -> str:
     if missed:
         say(missed)
     return key.location
+
+
+def _shop_url(session: Session, package_id: int) -> str | None:
+    is_open = storefront.is_open(session)
+    return f"{config().BASE_URL}{url_for('book.package', package_id=package_id)}" if is_open else None
 
 
 def _package_form(

@@ -15,7 +15,7 @@ from clinic.kernel.errors import NotFoundError
 from clinic.messages import sign_in_links
 from clinic.people import portal_access, portal_visits, throttle
 from clinic.people.portal_visits import Visit
-from clinic.views import portal_door
+from clinic.views import portal_door, portal_packages
 from clinic.views.access import actor, now, portal, public
 from clinic.views.answer import Answer, page
 from clinic.views.frame import known
@@ -25,7 +25,7 @@ from clinic.views.portal_frame import Box
 
 bp = Blueprint("portal", __name__, url_prefix="/portal")
 # The figures of the first page, each read in the page's own door; a box that returns None is left out.
-BOXES: tuple[Callable[[Session, Visit, datetime], Box | None], ...] = ()
+BOXES: tuple[Callable[[Session, Visit, datetime], Box | None], ...] = (portal_packages.box,)
 
 
 @bp.get("/")

@@ -2,8 +2,8 @@
 
 from flask import Blueprint, redirect, request, url_for
 
-from clinic.billing import document_settings, uninvoiced
-from clinic.forms.settings import DetailsForm, DocumentsForm, LogoForm
+from clinic.billing import document_settings, offers, uninvoiced
+from clinic.forms.settings import DetailsForm, DocumentsForm, LogoForm, OnlineForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.practice import details as practice_details
@@ -11,6 +11,7 @@ from clinic.practice import logo, settings
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, leave, page, say
+from clinic.views.headers import config
 from clinic.views.side import purposes, side
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
@@ -59,6 +60,23 @@ def details() -> Answer:
 def missed() -> Answer:
     """Lead to the cancellation policy, which stands with the client billing documents."""
     return redirect(url_for(".documents", _anchor="policy"), 303)
+
+
+@bp.route("/online", methods=["GET", "POST"])
+@requires(Permission.SETTINGS)
+def online() -> Answer:
+    """Show or save whether there is an online booking page, and when clients may book by themselves."""
+    with reading() as session:
+        practice, packages = settings.practice(session), offers.online(session)
+    form = OnlineForm(request.form if request.method == "POST" else None, obj=practice)
+    if request.method == "POST" and form.validate():
+        with writing() as session:
+            practice_details.change_online_rules(session, actor(), form.rules(), now())
+        say("Online booking saved.")
+    return page(
+        "settings/online.html", form=form, then=url_for(".online"), is_on=practice.is_online_booking_on, packages=packages,
+        shop_url=f"{config().BASE_URL}{url_for('book.index')}", takes_cards=config().takes_cards,
+    )  # fmt: skip
 
 
 @bp.get("/client-billing")

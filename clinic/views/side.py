@@ -29,7 +29,14 @@ GROUPS: tuple[tuple[str, str | None, tuple[tuple[str, str, str], ...]], ...] = (
             ("Missed sessions", "settings.missed", "What late cancelled and no show bill: on Client billing documents"),
         ),
     ),
-    ("Clients", None, (("Messages", "messages.index", "What clients are told, when, and in which words"),)),
+    (
+        "Clients",
+        None,
+        (
+            ("Messages", "messages.index", "What clients are told, when, and in which words"),
+            ("Online booking", "settings.online", "The public page where packages are bought, and how soon clients may book"),
+        ),
+    ),
     (
         "Client billing and insurance",
         "settings.client_billing",
