@@ -72,6 +72,7 @@ class Billing:
     left: int  # sessions of that package that may still be booked
     do_not_invoice: bool
     may_use_package: bool = False  # a package of this client has a session left for it
+    was_unlinked: bool = False  # somebody took it off that package: it uses none by itself any more
     uninvoiced: str = ""  # whose parts are on no invoice yet, where others' are
 
     @property
@@ -249,6 +250,7 @@ def _billings(session: Session, item: Item, practice: Practice, now: datetime) -
     on_line = {share.attendee_id for share, _name in rows if share.id in lines}
     usable = linking.usable(session, item) if on_line < {attendee.id for attendee in billed} else []
     may_use = {each.attendee_id for each in usable}
+    unlinked = {each.attendee_id for each in usable if each.was_unlinked}
     return tuple(
         Billing(
             attendee_id=attendee.id,
@@ -264,6 +266,7 @@ def _billings(session: Session, item: Item, practice: Practice, now: datetime) -
             left=counted[labels[attendee.id].sale_id].remaining if attendee.id in labels else 0,
             do_not_invoice=attendee.do_not_invoice,
             may_use_package=attendee.id in may_use,
+            was_unlinked=attendee.id in unlinked,
             uninvoiced=", ".join(n for s, n in rows if s.attendee_id == attendee.id and s.id not in lines)
             if attendee.id in on_line
             else "",

@@ -23,7 +23,11 @@ __all__ = ["Candidate", "Choice", "MismatchError", "PackageLabel", "Usable", "ca
 BY_CLIENT = "Booked by the client, online"
 BY_STATUS = "By the appointment's status"
 THERE = {Status.BOOKED, Status.ARRIVED, Status.ATTENDED}  # is expected, came, or is counted as having come
-_ON_LINE = {Status.ATTENDED: SessionEvent.USED, Status.NO_SHOW: SessionEvent.FORFEITED}  # of others it is booked
+_ON_LINE = {  # of others it is booked
+    Status.ATTENDED: SessionEvent.USED,
+    Status.NO_SHOW: SessionEvent.FORFEITED,
+    Status.LATE_CANCELLED: SessionEvent.FORFEITED,
+}
 _CANCELLED = (Status.CANCELLED_BY_CLIENT, Status.CANCELLED_BY_PRACTICE)
 
 
@@ -154,8 +158,8 @@ def link(
         raise NotFoundError("attendee")
     if item.kind is not ItemKind.APPOINTMENT or not attendee.is_billed:
         raise RefusalError("Only an appointment that carries a fee can use a package.")
-    if not attendee.status.is_live:
-        raise RefusalError("This appointment was cancelled.")
+    if attendee.status in _CANCELLED:
+        raise RefusalError("This appointment was cancelled in time: it needs no session.")
     if session.scalar(select(Invoice.issued_at).where(Invoice.id == line.invoice_id)) is None:
         raise RefusalError("The package invoice is a draft. Issue it first.")
     if session.scalar(select(InvoiceLine.id).where(InvoiceLine.id == line.id, sessions.is_open())) is None:
@@ -184,7 +188,7 @@ def usable(session: Session, item: Item) -> list[Usable]:
     """List the packages that uninvoiced places of a loaded appointment may use: earliest expiry, oldest sale, line order."""
     if item.kind is not ItemKind.APPOINTMENT or item.location_id is None:
         return []
-    billed = [each for each in item.attendees if each.is_billed and each.status.is_live and not each.do_not_invoice]
+    billed = [each for each in item.attendees if each.is_billed and each.status not in _CANCELLED and not each.do_not_invoice]
     return matching.usable(session, item, billed) if billed else []
 
 

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session, aliased
 from clinic.billing import sessions
 from clinic.kernel import locales
 from clinic.models.billing import Invoice, InvoiceLine, PackageClient, PackageSale, Share, UnlinkedPair
-from clinic.models.calendar import Attendee, Item
+from clinic.models.calendar import Attendee, Item, Status
 from clinic.models.practice import Location, Practitioner
 from clinic.practice import settings
+
+MISSED = (Status.NO_SHOW, Status.LATE_CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Usable:
     left: int
     number: str | None
     good_through: date | None
+    is_missed: bool  # the place was missed or cancelled late, so that using the package spends the session
+    was_unlinked: bool  # somebody took the place off this package, so that it uses it by hand only
 
     @property
     def value(self) -> str:
@@ -74,11 +78,7 @@ def candidate(
         .where(PackageSale.expires_date.is_(None) | (PackageSale.expires_date >= on_date))
     )
     if attendee_id is not None:
-        # Not the next line of this fee in the same package either: that would undo by itself what somebody did by hand.
-        theirs = aliased(InvoiceLine)
-        unlinked = select(theirs.invoice_id).join(UnlinkedPair, UnlinkedPair.line_id == theirs.id)
-        unlinked = unlinked.where(theirs.fee_id == fee_id)
-        query = query.where(InvoiceLine.invoice_id.not_in(unlinked.where(UnlinkedPair.attendee_id == attendee_id)))
+        query = query.where(~_was_unlinked().where(UnlinkedPair.attendee_id == attendee_id).exists())
     found = session.execute(query.add_columns(PackageSale).order_by(*_in_order()).limit(1)).first()
     if found is None:
         return None
@@ -167,12 +167,15 @@ def usable(session: Session, item: Item, attendees: Iterable[Attendee]) -> list[
         .where(PackageSale.practitioner_id == item.practitioner_id, PackageSale.location_id == item.location_id)
         .where(PackageSale.expires_date.is_(None) | (PackageSale.expires_date >= on_date))
         .with_only_columns(Attendee.id, InvoiceLine.id, PackageSale.id, PackageSale.name, Invoice.number,
-                           PackageSale.expires_date)
+                           PackageSale.expires_date, Attendee.status,
+                           _was_unlinked().where(UnlinkedPair.attendee_id == Attendee.id).exists())
         .order_by(Attendee.id, *_in_order())
     )  # fmt: skip
     found: dict[tuple[int, int], Usable] = {}
-    for attendee_id, line_id, sale_id, name, number, last in session.execute(query):
-        first = found.get((attendee_id, sale_id)) or Usable(attendee_id, line_id, sale_id, name, 0, number, last)
+    for attendee_id, line_id, sale_id, name, number, last, status, was_unlinked in session.execute(query):
+        first = found.get((attendee_id, sale_id)) or Usable(
+            attendee_id, line_id, sale_id, name, 0, number, last, status in MISSED, was_unlinked
+        )
         found[attendee_id, sale_id] = replace(first, left=first.left + 1)
     return list(found.values())
 
@@ -200,6 +203,13 @@ def numbers(session: Session, invoice_ids: Iterable[int]) -> dict[int, tuple[int
     for line_id, invoice_id in rows:
         lines_of.setdefault(invoice_id, []).append(line_id)
     return {line_id: (at, len(ids)) for ids in lines_of.values() for at, line_id in enumerate(ids, start=1)}
+
+
+def _was_unlinked() -> Select[int]:
+    # Not the next line of this fee in the same package either: that would undo by itself what somebody did by hand.
+    theirs = aliased(InvoiceLine)
+    pairs = select(UnlinkedPair.line_id).join(theirs, theirs.id == UnlinkedPair.line_id)
+    return pairs.where(theirs.fee_id == InvoiceLine.fee_id, theirs.invoice_id == InvoiceLine.invoice_id)
 
 
 def _in_order() -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clinic.billing import work
-from clinic.calendar import availability, booking, linking
+from clinic.calendar import availability, booking, linking, matching
 from clinic.calendar.seats import is_there
 from clinic.kernel import money
 from clinic.kernel.errors import NotFoundError, RefusalError
@@ -20,7 +20,7 @@ from clinic.practice.permissions import Actor
 
 REASON_CHARS_MAX = 200
 CANCELLED = (Status.CANCELLED_BY_CLIENT, Status.CANCELLED_BY_PRACTICE)
-MISSED = (Status.NO_SHOW, Status.LATE_CANCELLED)
+MISSED = matching.MISSED
 WORDS = {
     Status.BOOKED: "Booked",
     Status.ARRIVED: "Arrived",

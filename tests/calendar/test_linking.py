@@ -190,9 +190,10 @@ def test_unlinking_keeps_the_old_date_and_the_appointment_and_is_remembered(sess
 
 def test_use_package_links_again_what_was_unlinked_by_hand(session, cast):
     sale = _sold(session, cast, count=1)
-    _item, attendee = _book(session, cast)
+    item, attendee = _book(session, cast)
     line = _lines(session, sale)[0]
     linking.unlink(session, cast.fay, line.id, NOW)
+    assert [each.was_unlinked for each in linking.usable(session, item)] == [True]
     linking.link(session, cast.fay, line.id, attendee.id, NOW)
     assert line.share_id is not None
     assert session.get(Share, line.share_id).released_at is None
@@ -254,18 +255,29 @@ def test_a_missed_session_is_forfeited_returned_or_returned_and_billed_by_the_po
     assert session.get(Attendee, attendee.id).policy_cents == bills_cents
 
 
-def test_a_missed_session_put_on_a_line_by_hand_is_spent_and_bills_nothing_beside_it(session, cast):
-    settings.practice(session).no_show_bp = 5_000
+@pytest.mark.parametrize("status", [Status.NO_SHOW, Status.LATE_CANCELLED])
+def test_a_missed_session_put_on_a_line_by_hand_is_spent_and_bills_nothing_beside_it(session, cast, status):
+    settings.practice(session).no_show_bp = settings.practice(session).late_cancel_bp = 5_000
     sale = _sold(session, cast)
     item, attendee = _book(session, cast)
-    statuses.set_status(session, cast.fay, item.id, Status.NO_SHOW, NOW)
+    statuses.set_status(session, cast.fay, item.id, status, NOW)
     assert attendee.policy_cents == 6_500
+    assert [(each.sale_id, each.is_missed) for each in linking.usable(session, item)] == [(sale.id, True)]
     linking.link(session, cast.fay, _lines(session, sale)[0].id, attendee.id, NOW)
     found = packages.counts(session, [sale.id], NOW)[sale.id]
     assert (found.booked, found.forfeited, found.remaining) == (0, 1, 4)
     assert attendee.policy_cents is None
     statuses.set_status(session, cast.fay, item.id, Status.ATTENDED, NOW)
     assert _counts(session, sale) == (5, 0, 1, 4)
+
+
+def test_a_session_cancelled_in_time_bills_nothing_and_takes_no_package(session, cast):
+    sale = _sold(session, cast)
+    item, attendee = _book(session, cast)
+    statuses.set_status(session, cast.fay, item.id, Status.CANCELLED_BY_CLIENT, NOW)
+    assert linking.usable(session, item) == []
+    with pytest.raises(RefusalError, match="cancelled"):
+        linking.link(session, cast.fay, _lines(session, sale)[0].id, attendee.id, NOW)
 
 
 def test_a_past_booked_session_counts_as_used_unless_the_practice_says_otherwise(session, cast):

@@ -193,7 +193,9 @@ def test_use_package_links_what_was_unlinked_by_hand_and_nothing_links_it_before
         assert fay.post("/calendar/items/1/edit", data=data).status_code == 303
     with rows() as session:
         assert linking.label_for(session, [1]) == {}
-    assert "Use package" in fay.get("/calendar/items/1").text
+    flyout = fay.get("/calendar/items/1").text
+    assert "unlinked by hand: it takes none by itself" in flyout
+    assert "Use package" in flyout
     form = fay.get("/calendar/items/1/use-package")
     assert "5 left" in form.text
     for page in ("", "/use-package", "/edit", "/move", "/repeat", "/cancel", "/no-show", "/delete"):  # a page has a heading
