@@ -16,7 +16,7 @@ from clinic.models.billing import PackageKind
 from clinic.models.calendar import AppointmentType, ItemKind, Mode, WorkingHours
 from clinic.models.people import ContactKind
 from clinic.models.practice import InvoiceCreation, Location, Role
-from clinic.people import accounts, clients, contacts, groups
+from clinic.people import accounts, clients, contacts, groups, portal_access
 from clinic.practice import details, founding, invoice_creation, places, practitioners, settings, staff
 from clinic.practice.permissions import Actor
 
@@ -172,7 +172,7 @@ def _clients(session: Session, world: World, now: datetime) -> None:
             clients.Details(
                 first_name=first, last_name=last, birth_date=date(1950 + at * 13 % 55, at % 12 + 1, at % 28 + 1),
                 practitioner_id=world.practitioner_ids[at // people.PER_PRACTITIONER], phone=f"+1 207 555 {1000 + at * 37}",
-                email=f"client{at + 1}@demo.example", address=f"{at * 3 + 1} Saltbox Lane\nMillhaven 04555",
+                email=address_of(at), address=f"{at * 3 + 1} Saltbox Lane\nMillhaven 04555",
             ), now, is_new=True,
         )  # fmt: skip
         if at % REMINDED_EVERY == 0:
@@ -193,6 +193,17 @@ def _groups(session: Session, world: World, now: datetime) -> None:
         members = tuple(world.client_ids[at] for at in indexes)
         made = groups.add(session, world.desk, groups.Details(name, kind, members, members[0]), now)
         world.group_ids.append(made.id)
+
+
+def open_portal(session: Session, world: World, now: datetime) -> None:
+    """Let a few clients into their portal, one of them with an address of two. Must run inside `writing()`."""
+    for client, address in people.PORTAL:
+        portal_access.grant(session, world.desk, world.client_ids[client], address_of(address), now)
+
+
+def address_of(client: int) -> str:
+    """Return the e-mail address of a client."""
+    return f"client{client + 1}@demo.example"
 
 
 def bill_daily(session: Session, world: World, now: datetime) -> None:

@@ -78,4 +78,6 @@ AUTOPAY = (
     (0, "pm_card_visa"), (4, "pm_card_mastercard"), (21, "pm_card_visa"), (25, "pm_card_amex"), (52, "pm_card_visa"),
     (7, "pm_card_visa_chargeDeclinedInsufficientFunds"), (23, "pm_card_visa_chargeDeclinedLostCard"),
 )  # fmt: skip
-CARD_ONLY = ((9, "pm_card_visa"), (14, "pm_card_mastercard"))
+CARD_ONLY = ((9, "pm_card_visa"), (14, "pm_card_mastercard"), (16, "pm_card_visa"))
+# Who may open whose portal: a client's index, and the index of the client whose address it is.
+PORTAL = ((16, 16), (29, 29), (30, 29))

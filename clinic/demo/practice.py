@@ -18,6 +18,7 @@ from clinic.practice import founding
 
 SEED = 20260118
 BATCH = 20  # deeds a transaction
+PORTAL_SINCE = timedelta(days=3)
 
 
 def load(app: Flask, now: datetime, say: Callable[[str], None]) -> bool:
@@ -35,6 +36,8 @@ def load(app: Flask, now: datetime, say: Callable[[str], None]) -> bool:
         moments.sort(key=lambda moment: moment.at)
         _live_through(moments, _midnights(now))
         say(f"{len(moments)} bookings, sales and payments, and {account.DAILY_DAYS} nights.")
+        with writing() as session:
+            house.open_portal(session, world, now - PORTAL_SINCE)
         if config.takes_cards:
             say(f"{wallets.fill(config, world, now)} cards and who is in AutoPay.")
     return True

@@ -1,4 +1,4 @@
-"""The scheduler: one tick a minute, in one process of however many serve this practice."""
+"""The scheduler: one tick a minute, in one process of however many serve this practice; sign-in links go out between."""
 
 import fcntl
 import logging
@@ -14,12 +14,14 @@ from sqlalchemy.pool import NullPool
 
 from clinic.billing.paper import Paper
 from clinic.billing.stripe_gateway import Gateway
+from clinic.jobs import send_messages
 from clinic.jobs.tick import tick
 from clinic.kernel import clock
 from clinic.kernel.database import db
 from clinic.messages.smtp import Mailer
 
 TICK_SECONDS = 60
+LINKS_SECONDS = 5
 LEADER_LOCK = 0x6C656164  # beside the writer's key on PostgreSQL
 log = logging.getLogger("clinic.jobs")
 
@@ -107,6 +109,16 @@ def start(
         coalesce=True,
         max_instances=1,
     )
+    if mailer is not None:
+        scheduler.add_job(
+            lambda: send_links_once(enter, mailer),
+            "interval",
+            seconds=LINKS_SECONDS,
+            id="links",
+            misfire_grace_time=None,
+            coalesce=True,
+            max_instances=1,
+        )
     scheduler.start()
     return scheduler
 
@@ -127,3 +139,12 @@ def beat_once(
                 log.info(sentence)
     except Exception as error:  # noqa: BLE001 - the scheduler must outlive one bad minute
         log.error("the tick failed: %s", type(error).__name__)
+
+
+def send_links_once(enter: Callable[[], AbstractContextManager[Any]], mailer: Mailer) -> None:
+    """Send the sign-in links that wait. Any process may: each message is claimed before it is sent."""
+    try:
+        with enter():
+            send_messages.run_links(mailer, clock.now)
+    except Exception as error:  # noqa: BLE001 - the scheduler must outlive it; the tick tries again
+        log.error("sending links failed: %s", type(error).__name__)

@@ -37,9 +37,11 @@ class Outgoing:
     attachment: bytes = b""
 
 
-def due_ids(session: Session, now: datetime) -> list[int]:
-    """Return the messages whose next try has come, the oldest first."""
+def due_ids(session: Session, now: datetime, kind: MessageKind | None = None) -> list[int]:
+    """Return the messages whose next try has come, the oldest first; of one kind, or of all."""
     query = select(Message.id).where(Message.state == MessageState.QUEUED, Message.next_try_at <= now)
+    if kind is not None:
+        query = query.where(Message.kind == kind)
     return list(session.scalars(query.order_by(Message.next_try_at, Message.id).limit(BATCH_MAX)))
 
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from clinic.config import Config
-from clinic.demo import people, practice
+from clinic.demo import house, people, practice
 from clinic.demo.house import TIMEZONE
 from clinic.demo.stripe_server import StandIn
 from clinic.kernel import clock
@@ -15,6 +15,7 @@ from clinic.models.billing import Invoice, InvoiceSource, PackageSale
 from clinic.models.calendar import Item, ItemKind
 from clinic.models.money import AutoPayEnrolment, Card
 from clinic.models.people import Client
+from clinic.models.portal import PortalAccess
 from clinic.models.practice import User
 from clinic.office import verify
 
@@ -53,6 +54,7 @@ def test_the_demo_practice_is_full_and_nothing_is_off(demo):
             select(func.count()).where(Item.starts_at >= starts_at, Item.starts_at < ends_at, Item.kind == ItemKind.APPOINTMENT)
         )
         emails = set(session.scalars(select(User.email)))
+        opened = list(session.scalars(select(PortalAccess.email).order_by(PortalAccess.id)))
         enrolled = session.scalar(select(func.count()).select_from(AutoPayEnrolment))
         found = list(verify.findings(session))
         latest = session.scalar(select(func.max(Invoice.issue_date)).where(Invoice.source == InvoiceSource.DAILY))
@@ -62,6 +64,7 @@ def test_the_demo_practice_is_full_and_nothing_is_off(demo):
     assert count[Invoice] > 300
     assert count[PackageSale] == 8
     assert count[Card] == len(people.AUTOPAY) + len(people.CARD_ONLY)
+    assert opened == [house.address_of(address) for _client, address in people.PORTAL]
     assert enrolled == len(people.AUTOPAY)
     assert sessions_today >= 5, "whatever the weekday, somebody works today"
     assert latest == today - timedelta(days=1), "yesterday is invoiced, today is not yet"

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from clinic.calendar import booking
 from clinic.jobs import send_messages
 from clinic.kernel.errors import NotAllowedError, NotFoundError, RefusalError
 from clinic.messages import delivery, outbox, sign_in_links, wording
@@ -17,6 +18,7 @@ from clinic.models.portal import PortalAccess, PortalLink, PortalSession
 from clinic.models.practice import AuditEntry
 from clinic.office import verify
 from clinic.people import clients, contacts, correspondence, portal_access, portal_visits
+from tests.calendar.stage import at, therapy
 from tests.cast import NOW
 from tests.messages.mail_server import Postbox, mail_server
 from tests.portal.doors import granted, last_message, link_to
@@ -152,9 +154,12 @@ def test_the_link_is_made_when_the_mail_leaves_and_the_outbox_never_holds_it(app
     with write() as session:
         access = granted(session, cast, cast.cleo_id, CLEO, NOW)
         message_id = portal_access.send_link(session, cast.fay, cast.cleo_id, access.id, NOW).id
+        booking.book(session, cast.fay, therapy(cast, at(10, days=2)), NOW - timedelta(minutes=5))  # may wait
     postbox = Postbox()
     with mail_server(postbox) as port, app.app_context():
-        assert send_messages.run(mailer_from(f"smtp://127.0.0.1:{port}", "https://here.example"), lambda: NOW).done == 1
+        mailer = mailer_from(f"smtp://127.0.0.1:{port}", "https://here.example")
+        assert send_messages.run_links(mailer, lambda: NOW).done == 1
+        assert send_messages.run_links(mailer, lambda: NOW).done == 0
     (mail,) = postbox.mails
     body = mail.get_content()
     token = body.split("https://here.example/portal/link/")[1].split()[0]
