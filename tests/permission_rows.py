@@ -460,6 +460,7 @@ PORTAL = [
     Row("portal.sign_in", "POST", "/portal/sign-in", EVERYONE),
     Row("portal.link", "GET", "/portal/link/nonsense", EVERYONE),
     Row("portal.link", "POST", "/portal/link/nonsense", EVERYONE),
+    Row("portal.logo", "GET", "/portal/logo", EVERYONE),
     Row("portal.choose", "GET", "/portal/choose", IN_PORTAL),
     Row("portal.choose", "POST", "/portal/choose", IN_PORTAL),
     Row("portal.sign_out", "POST", "/portal/sign-out", IN_PORTAL),

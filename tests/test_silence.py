@@ -100,7 +100,7 @@ OPEN_PAGES = {
     # What a payer owes and nothing of what was done (see pay_links.Bill); an amount comes from invoices alone.
     "pay.pay", "pay.back",
     # The way into the portal: it says nothing of anyone. What stands inside is tested in tests/portal.
-    "portal.sign_in", "portal.link",
+    "portal.sign_in", "portal.link", "portal.logo",
 }  # fmt: skip
 # Who hands anything to a mail server.
 SENDERS = {"clinic/messages/smtp.py"}

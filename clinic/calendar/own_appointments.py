@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Select, case, func, select
@@ -16,6 +16,7 @@ from clinic.models.practice import Location, Practice, Practitioner
 from clinic.people.listing import Listing, cut
 from clinic.practice import settings
 from clinic.practice.permissions import Actor
+from clinic.practice.settings import House
 
 NEXT_SHOWN = 3
 LIVE = tuple(status for status in Status if status.is_live)
@@ -37,6 +38,8 @@ class Row:
     """Hold one appointment as its client reads it."""
 
     item_id: int
+    day: date
+    is_this_year: bool
     starts_at: datetime
     ends_at: datetime
     what: str
@@ -101,22 +104,24 @@ def _own(client_id: int) -> Select[*tuple[Any, ...]]:
 
 
 def _listed(session: Session, query: Select[*tuple[Any, ...]], page: int, now: datetime) -> Listing[Row]:
-    practice = settings.practice(session)
+    practice, house = settings.practice(session), settings.house(session)
 
     def shape(found: Sequence[Any]) -> list[Row]:
-        return [_row(each, practice, now) for each in found]
+        return [_row(each, practice, house, now) for each in found]
 
     return cut(session, query, page, shape)
 
 
-def _row(found: Any, practice: Practice, now: datetime) -> Row:
+def _row(found: Any, practice: Practice, house: House, now: datetime) -> Row:
     attendee: Attendee = found[0]
     item, seats, billed = attendee.item, found.seats, found.billed
     past_is_attended = practice.past_booked_is_attended
     status = statuses.counted(attendee.status, item.kind, item.ends_at, now, past_is_attended=past_is_attended)
     is_late = statuses.is_late(practice, item.starts_at, now)
+    day = house.local_date(item.starts_at)
     return Row(
-        item_id=item.id, starts_at=item.starts_at, ends_at=item.ends_at, what=found.type_name or "Appointment",
+        item_id=item.id, day=day, is_this_year=day.year == house.local_date(now).year,
+        starts_at=item.starts_at, ends_at=item.ends_at, what=found.type_name or "Appointment",
         practitioner=found.practitioner, location=found.location or "", how=HOW[item.mode], status=WORDS[status],
         is_struck=not attendee.status.is_live,
         is_coming=attendee.status.is_live and item.ends_at > now,

@@ -21,6 +21,7 @@ class House:
     currency: str
     locale: locales.Locale
     grace_minutes: int = 3
+    has_logo: bool = False
 
     @property
     def told_words(self) -> str:
@@ -61,4 +62,4 @@ def house(session: Session) -> House:
     """Return the practice's name, zone, currency and locale as plain values."""
     row = practice(session)
     return House(name=row.name, timezone=row.timezone, currency=row.currency, locale=locales.named(row.locale),
-                 grace_minutes=row.message_grace_minutes)  # fmt: skip
+                 grace_minutes=row.message_grace_minutes, has_logo=row.logo_sha256 is not None)  # fmt: skip

@@ -110,7 +110,7 @@ def frame() -> dict[str, Any]:
     """Return the shell's own names; nothing that costs a query."""
     if "house" not in g:
         return {}
-    shown: dict[str, Any] = {"practice_name": g.house.name}
+    shown: dict[str, Any] = {"practice_name": g.house.name, "has_logo": g.house.has_logo}
     if g.get("client") is not None:
         return shown | portal_frame.shown()
     if g.get("actor") and g.actor.user_id is not None:

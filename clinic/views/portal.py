@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 
 from clinic.calendar import own_appointments
@@ -15,6 +15,7 @@ from clinic.kernel.errors import NotFoundError
 from clinic.messages import sign_in_links
 from clinic.people import portal_access, portal_visits, throttle
 from clinic.people.portal_visits import Visit
+from clinic.practice import logo as practice_logo
 from clinic.views import portal_door, portal_packages
 from clinic.views.access import actor, now, portal, public
 from clinic.views.answer import Answer, page
@@ -24,6 +25,7 @@ from clinic.views.portal_door import client
 from clinic.views.portal_frame import Box
 
 bp = Blueprint("portal", __name__, url_prefix="/portal")
+LOGO_SECONDS = 3_600
 # The figures of the first page, each read in the page's own door; a box that returns None is left out.
 BOXES: tuple[Callable[[Session, Visit, datetime], Box | None], ...] = (portal_packages.box,)
 
@@ -90,6 +92,16 @@ def choose() -> Answer:
     with reading() as session:
         choices = portal_visits.choices(session, client())
     return page("portal/choose.html", choices=choices, there=there)
+
+
+@bp.get("/logo")
+@public
+def logo() -> Answer:
+    """Hand over the practice's logo, which stands over every page of the portal, the way in included."""
+    with reading() as session:
+        found = practice_logo.shown(session)
+    headers = {"Cache-Control": f"private, max-age={LOGO_SECONDS}"}
+    return Response(found.image, mimetype=found.mimetype, headers=headers)
 
 
 @bp.post("/sign-out")
