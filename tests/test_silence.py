@@ -101,6 +101,8 @@ OPEN_PAGES = {
     "pay.pay", "pay.back", "pay.logo",
     # The way into the portal: it says nothing of anyone. What stands inside is tested in tests/portal.
     "portal.sign_in", "portal.link", "portal.logo",
+    # Packages on offer, and the free times of who bought one: only appointment types are ever offered (`calendar/online`).
+    "book.index", "book.package", "book.back", "book.bought", "book.sessions",
 }  # fmt: skip
 # Who hands anything to a mail server.
 SENDERS = {"clinic/messages/smtp.py"}
