@@ -9,6 +9,7 @@ from sqlalchemy import and_, func, select, true
 from sqlalchemy.orm import Session
 
 from clinic.billing import autopay, cards, invoices, ledger
+from clinic.billing.autopay import Standing
 from clinic.billing.cards import KeptCard
 from clinic.billing.ledger import PayerSums
 from clinic.models.billing import Invoice
@@ -34,6 +35,7 @@ class Arrangement:
     consented_by: str
     enrolled_at: datetime | None
     ended_reason: str
+    skipped_for: str = ""  # why the coming night would leave an enrolled payer out, besides owing nothing
 
     @property
     def card(self) -> KeptCard | None:
@@ -59,20 +61,34 @@ class OpenInvoice:
 
 def of(session: Session, payers: Mapping[int, str], sums: Mapping[int, PayerSums], now: datetime) -> list[Arrangement]:
     """Return the arrangements of those payers (id to name), in one query."""
-    today = settings.house(session).local_date(now)
+    practice, today = settings.practice(session), settings.house(session).local_date(now)
+    night = autopay.coming_night(now, practice.timezone)
     newest = select(func.max(AutoPayEnrolment.id)).where(AutoPayEnrolment.contact_id == Contact.id).correlate(Contact)
     found = session.execute(
-        select(Contact.id, Card, AutoPayEnrolment)
+        select(Contact.id, Card, AutoPayEnrolment, *autopay.standing_of(night, now))
         .outerjoin(Card, and_(Card.contact_id == Contact.id, Card.removed_at.is_(None)))
         .outerjoin(AutoPayEnrolment, AutoPayEnrolment.id == newest.scalar_subquery())
         .where(Contact.id.in_(payers))
         .order_by(Card.is_default.desc(), Card.id.desc())
     ).all()
     kept: dict[int, list[KeptCard]] = {payer_id: [] for payer_id in payers}
-    for payer_id, card, _ in found:
+    for payer_id, card, *_ in found:
         kept[payer_id] += [cards.shown(card, today)] if card is not None else []
-    last = {payer_id: row for payer_id, _, row in found}
-    return [_of(payer_id, payers[payer_id], kept[payer_id], sums[payer_id], last.get(payer_id)) for payer_id in payers]
+    last = {payer_id: (row, Standing(*map(bool, standing))) for payer_id, _, row, *standing in found}
+
+    def skipped_for(payer_id: int) -> str:
+        row, standing = last.get(payer_id, (None, None))
+        if row is None or standing is None or row.ended_at is not None:
+            return ""
+        has_card = any(card.is_default for card in kept[payer_id])
+        cents = autopay.would_charge_cents(sums[payer_id])
+        hindrance = autopay.hindrance(practice, row, standing, has_card=has_card)
+        return hindrance or (autopay.too_little(cents, practice) if cents else "")
+
+    return [
+        _of(payer_id, payers[payer_id], kept[payer_id], sums[payer_id], last.get(payer_id, (None,))[0], skipped_for(payer_id))
+        for payer_id in payers
+    ]
 
 
 def of_payer(session: Session, payer: Contact, now: datetime) -> Arrangement:
@@ -105,7 +121,9 @@ def _client(row: Any) -> str:
     return row.Client.name if row.Client else "several clients"
 
 
-def _of(payer_id: int, name: str, kept: list[KeptCard], sums: PayerSums, row: AutoPayEnrolment | None) -> Arrangement:
+def _of(
+    payer_id: int, name: str, kept: list[KeptCard], sums: PayerSums, row: AutoPayEnrolment | None, skipped_for: str
+) -> Arrangement:
     live = row if row is not None and row.ended_at is None else None
     return Arrangement(
         payer_id=payer_id,
@@ -118,4 +136,5 @@ def _of(payer_id: int, name: str, kept: list[KeptCard], sums: PayerSums, row: Au
         consented_by=live.consented_by if live is not None else "",
         enrolled_at=live.enrolled_at if live is not None else None,
         ended_reason=row.ended_reason if row is not None and live is None else "",
+        skipped_for=skipped_for,
     )

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import charges, ledger, pay_links, payments
@@ -19,6 +19,7 @@ from clinic.practice.permissions import CLOCK, Actor
 
 OWES_NOTHING = "Owes nothing"
 TRIED = "Charged or tried already this night"
+NO_CARD = "No card is kept"
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,22 @@ class Outlook:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """Say what keeps a night from charging a payer, besides a hold and a missing card."""
+
+    is_tried: bool
+    is_unanswered: bool
+    is_disputed: bool
+    is_paying: bool
+
+
+@dataclass(frozen=True)
 class _Facts:
     enrolment: AutoPayEnrolment
     payer: Contact
     card: Card | None
     sums: PayerSums
-    is_unanswered: bool
-    is_tried: bool
-    is_disputed: bool
-    is_paying: bool
+    standing: Standing
 
 
 def coming_night(now: datetime, timezone: str) -> date:
@@ -88,7 +96,7 @@ def start_attempt(session: Session, payer_id: int, now: datetime) -> ChargeAttem
     payments.apply_credit(session, CLOCK, payer_id=payer_id, now=now)
     owed = ledger.payer_owed_cents(session, payer_id)
     card, customer = facts[0].card, facts[0].payer.stripe_customer
-    if card is None or customer is None or _too_little(owed, practice):
+    if card is None or customer is None or too_little(owed, practice):
         return None
     return charges.start(
         session,
@@ -121,6 +129,29 @@ def outlook(
     return [_outlook(facts, practice, expected.get(facts.payer.id, 0)) for facts in found]
 
 
+def standing_of(night: date, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return the columns beside a payer's contact that a `Standing` of that night is made of, in its order."""
+    unanswered = select(ChargeAttempt.contact_id).where(ChargeAttempt.status.in_(charges.UNRESOLVED))
+    return tuple(Contact.id.in_(each) for each in (_tried(night), unanswered, _disputing(), pay_links.paying(now)))
+
+
+def hindrance(practice: Practice, enrolment: AutoPayEnrolment, standing: Standing, *, has_card: bool) -> str:
+    """Say why the night does not charge a payer, whatever is owed; nothing when it would."""
+    if practice.restored_at is not None:
+        return "AutoPay is off since a backup was restored"
+    if enrolment.held_at is not None:
+        return enrolment.held_reason or "On hold"
+    if standing.is_tried:
+        return TRIED
+    if standing.is_unanswered:
+        return "An earlier charge has not been answered yet"
+    if standing.is_disputed:
+        return "A payment is disputed"
+    if standing.is_paying:
+        return "Paying by a link right now"
+    return "" if has_card else NO_CARD
+
+
 def would_charge_cents(sums: PayerSums) -> int:
     """Return what a payer with these sums would be charged: credit comes first."""
     return max(sums.balance_cents, 0)
@@ -140,7 +171,7 @@ def confirm_restored(session: Session, who: Actor, now: datetime) -> None:
 def _outlook(facts: _Facts, practice: Practice, expected_cents: int) -> Outlook:
     owed = facts.sums.owed_cents + expected_cents
     credit = min(facts.sums.unallocated_cents, owed)
-    reason = _hindrance(facts, practice) or _too_little(owed - credit, practice)
+    reason = _hindrance(facts, practice) or too_little(owed - credit, practice)
     return Outlook(
         payer_id=facts.payer.id,
         payer_name=facts.payer.name,
@@ -154,24 +185,12 @@ def _outlook(facts: _Facts, practice: Practice, expected_cents: int) -> Outlook:
 
 
 def _hindrance(facts: _Facts, practice: Practice) -> str:
-    if practice.restored_at is not None:
-        return "AutoPay is off since a backup was restored"
-    if facts.enrolment.held_at is not None:
-        return facts.enrolment.held_reason or "On hold"
-    if facts.is_tried:
-        return TRIED
-    if facts.is_unanswered:
-        return "An earlier charge has not been answered yet"
-    if facts.is_disputed:
-        return "A payment is disputed"
-    if facts.is_paying:
-        return "Paying by a link right now"
-    if facts.card is None or facts.payer.stripe_customer is None:
-        return "No card is kept"
-    return ""
+    has_card = facts.card is not None and facts.payer.stripe_customer is not None
+    return hindrance(practice, facts.enrolment, facts.standing, has_card=has_card)
 
 
-def _too_little(cents: int, practice: Practice) -> str:
+def too_little(cents: int, practice: Practice) -> str:
+    """Say why so much is not charged; nothing when it is enough."""
     if cents <= 0:
         return OWES_NOTHING
     return "Under the card minimum" if cents < practice.autopay_minimum_cents else ""
@@ -193,14 +212,10 @@ def _facts(session: Session, night: date, now: datetime, *, payer_id: int | None
             AutoPayEnrolment,
             Contact,
             Card,
-            ChargeAttempt.id,
-            Contact.id.in_(_tried(night)),
-            Contact.id.in_(_disputing()),
-            Contact.id.in_(pay_links.paying(now)),
+            *standing_of(night, now),
         )
         .join(Contact, Contact.id == AutoPayEnrolment.contact_id)
         .outerjoin(Card, and_(Card.contact_id == Contact.id, Card.is_default, Card.removed_at.is_(None)))
-        .outerjoin(ChargeAttempt, and_(ChargeAttempt.contact_id == Contact.id, ChargeAttempt.status.in_(charges.UNRESOLVED)))
         .where(AutoPayEnrolment.ended_at.is_(None))
         .order_by(Contact.sort_name, Contact.id)
     )
@@ -214,12 +229,9 @@ def _facts(session: Session, night: date, now: datetime, *, payer_id: int | None
             payer=payer,
             card=card,
             sums=sums[payer.id],
-            is_unanswered=attempt_id is not None,
-            is_tried=bool(is_tried),
-            is_disputed=bool(is_disputed),
-            is_paying=bool(is_paying),
+            standing=Standing(*map(bool, standing)),
         )
-        for enrolment, payer, card, attempt_id, is_tried, is_disputed, is_paying in found
+        for enrolment, payer, card, *standing in found
     ]
 
 

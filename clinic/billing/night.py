@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import Select, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import autopay, daily, enrolments, leftovers, periods
@@ -67,6 +67,11 @@ class Tonight:
         return _count(self.planned, self.charged)
 
     @property
+    def is_left_cut(self) -> bool:
+        """Say whether more may be left than is listed."""
+        return len(self.left) >= leftovers.LEFT_MAX
+
+    @property
     def planned_cents(self) -> int:
         """Return what will be invoiced."""
         return sum(each.total_cents for each in self.planned)
@@ -110,6 +115,7 @@ class Made:
 
     invoice_id: int
     number: str
+    payer_id: int
     payer: str
     client: str
     total_cents: int
@@ -119,6 +125,7 @@ class Made:
 class Tried:
     """Be one card the night charged or tried."""
 
+    payer_id: int
     payer: str
     last4: str
     amount_cents: int
@@ -132,13 +139,32 @@ class Tried:
 class Trouble:
     """Be something a night left behind, or a payer it took off AutoPay."""
 
+    payer_id: int
     name: str
     words: str
 
 
 @dataclass(frozen=True)
+class Sums:
+    """Be what a night came to, whether all of it is listed or not."""
+
+    made_count: int = 0
+    made_cents: int = 0
+    paid_count: int = 0
+    paid_cents: int = 0
+    unpaid_count: int = 0
+    failed_count: int = 0
+    ended_count: int = 0
+
+    @property
+    def tried_count(self) -> int:
+        """Count the cards charged or tried."""
+        return self.paid_count + self.unpaid_count
+
+
+@dataclass(frozen=True)
 class LastNight:
-    """Be what one night did."""
+    """Be what one night did: its figures, and at most `SHOWN_MAX` rows of each kind."""
 
     day: date
     night: date
@@ -148,21 +174,7 @@ class LastNight:
     tried: tuple[Tried, ...]
     failures: tuple[Trouble, ...]
     ended: tuple[Trouble, ...]
-
-    @property
-    def made_cents(self) -> int:
-        """Return what was invoiced."""
-        return sum(each.total_cents for each in self.made)
-
-    @property
-    def paid_cents(self) -> int:
-        """Return what was charged."""
-        return sum(each.amount_cents for each in self.tried if each.is_paid)
-
-    @property
-    def paid_count(self) -> int:
-        """Count the cards charged."""
-        return sum(each.is_paid for each in self.tried)
+    sums: Sums
 
 
 @dataclass(frozen=True)
@@ -232,16 +244,15 @@ def last_night(session: Session, now: datetime, night: date | None = None) -> La
             )
         )
     }
+    made, made_count, made_cents = _made(session, practice, night)
+    tried, paid_count, paid_cents, tried_count = _tried(session, night)
+    failures, failed_count = _troubles(session, _failures([run.id for run in runs.values()]))
+    ended, ended_count = _troubles(session, _ended(practice, night))
     return LastNight(
-        day=day,
-        night=night,
-        invoicing=_ran(runs.get(daily.JOB)),
-        charging=_ran(runs.get(AUTOPAY_JOB)),
-        made=_made(session, practice, night),
-        tried=_tried(session, night),
-        failures=_failures(session, [run.id for run in runs.values()]),
-        ended=_ended(session, practice, night),
-    )
+        day=day, night=night, invoicing=_ran(runs.get(daily.JOB)), charging=_ran(runs.get(AUTOPAY_JOB)),
+        made=made, tried=tried, failures=failures, ended=ended,
+        sums=Sums(made_count, made_cents, paid_count, paid_cents, tried_count - paid_count, failed_count, ended_count),
+    )  # fmt: skip
 
 
 def alarm(session: Session, now: datetime) -> Alarm | None:
@@ -291,48 +302,59 @@ def _ran(run: JobRun | None) -> Ran:
     return Ran(run.status, run.started_at, run.finished_at, run.done_count, run.failed_count)
 
 
-def _made(session: Session, practice: Practice, night: date) -> tuple[Made, ...]:
+def _made(session: Session, practice: Practice, night: date) -> tuple[tuple[Made, ...], int, int]:
     starts_at, ends_at = clock.day_span(night, practice.timezone)
     found = session.execute(
-        select(Invoice, Contact.name, Client)
+        select(Invoice.id, Invoice.number, Invoice.payer_id, Contact.name, Client, Invoice.total_cents,
+               func.count().over(), func.sum(Invoice.total_cents).over())
         .join(Contact, Contact.id == Invoice.payer_id)
         .outerjoin(Client, Client.id == Invoice.client_id)
         .where(Invoice.source.in_(NIGHTLY), Invoice.issued_at >= starts_at, Invoice.issued_at < ends_at)
         .order_by(Invoice.serial)
         .limit(SHOWN_MAX)
+    ).all()  # fmt: skip
+    made = tuple(
+        Made(invoice_id, number or "", payer_id, payer, client.name if client is not None else "several clients", cents)
+        for invoice_id, number, payer_id, payer, client, cents, *_ in found
     )
-    return tuple(
-        Made(invoice.id, invoice.number or "", payer, client.name if client is not None else "several clients",
-             invoice.total_cents)
-        for invoice, payer, client in found
-    )  # fmt: skip
+    count, cents = found[0][-2:] if found else (0, 0)
+    return made, int(count), int(cents)
 
 
-def _tried(session: Session, night: date) -> tuple[Tried, ...]:
+def _tried(session: Session, night: date) -> tuple[tuple[Tried, ...], int, int, int]:
+    """List the cards, those not charged first: they are what is left to do."""
+    is_paid = ChargeAttempt.status == ChargeStatus.SUCCEEDED
+    count = func.count().over()
+    paid_count, paid_cents = (func.sum(case((is_paid, of), else_=0)).over() for of in (1, ChargeAttempt.amount_cents))
     found = session.execute(
-        select(ChargeAttempt, Contact.name, Card.last4)
+        select(ChargeAttempt, Contact.name, Card.last4, paid_count, paid_cents, count)
         .join(Contact, Contact.id == ChargeAttempt.contact_id)
         .join(Card, Card.id == ChargeAttempt.card_id)
         .where(ChargeAttempt.purpose == ChargePurpose.AUTOPAY, ChargeAttempt.local_date == night)
-        .order_by(Contact.sort_name)
+        .order_by(case((is_paid, 1), else_=0), Contact.sort_name, Contact.id)
         .limit(SHOWN_MAX)
-    )
-    return tuple(
-        Tried(name, last4, attempt.amount_cents, STATUS_WORDS[attempt.status], attempt.message,
+    ).all()
+    tried = tuple(
+        Tried(attempt.contact_id, name, last4, attempt.amount_cents, STATUS_WORDS[attempt.status], attempt.message,
               attempt.status is ChargeStatus.SUCCEEDED, attempt.follow_up)
-        for attempt, name, last4 in found
+        for attempt, name, last4, *_ in found
     )  # fmt: skip
+    paid, cents, all_count = found[0][-3:] if found else (0, 0, 0)
+    return tried, int(paid), int(cents), int(all_count)
 
 
-def _failures(session: Session, run_ids: list[int]) -> tuple[Trouble, ...]:
-    found = session.execute(
-        select(JobFailure.reason, Contact.name)
+def _troubles(session: Session, chosen: Select[int, str, str]) -> tuple[tuple[Trouble, ...], int]:
+    found = session.execute(chosen.add_columns(func.count().over()).limit(SHOWN_MAX)).all()
+    return tuple(Trouble(payer_id, name, reason) for payer_id, name, reason, _ in found), int(found[0][-1]) if found else 0
+
+
+def _failures(run_ids: list[int]) -> Select[int, str, str]:
+    return (
+        select(Contact.id, Contact.name, JobFailure.reason)
         .join(Contact, Contact.id == JobFailure.subject_id)
         .where(JobFailure.run_id.in_(run_ids), JobFailure.subject_type == daily.PAYER)
         .order_by(JobFailure.id)
-        .limit(SHOWN_MAX)
     )
-    return tuple(Trouble(name, reason) for reason, name in found)
 
 
 def _unseen(session: Session, practice: Practice) -> tuple[Ended, ...]:
@@ -352,13 +374,11 @@ def _unseen(session: Session, practice: Practice) -> tuple[Ended, ...]:
     )  # fmt: skip
 
 
-def _ended(session: Session, practice: Practice, night: date) -> tuple[Trouble, ...]:
+def _ended(practice: Practice, night: date) -> Select[int, str, str]:
     starts_at, ends_at = clock.day_span(night, practice.timezone)
-    found = session.execute(
-        select(AutoPayEnrolment.ended_reason, Contact.name)
+    return (
+        select(Contact.id, Contact.name, AutoPayEnrolment.ended_reason)
         .join(Contact, Contact.id == AutoPayEnrolment.contact_id)
         .where(AutoPayEnrolment.ended_at >= starts_at, AutoPayEnrolment.ended_at < ends_at)
-        .order_by(Contact.sort_name)
-        .limit(SHOWN_MAX)
+        .order_by(Contact.sort_name, Contact.id)
     )
-    return tuple(Trouble(name, reason) for reason, name in found)

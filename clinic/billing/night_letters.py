@@ -84,45 +84,53 @@ def _morning(session: Session, house: House, now: datetime) -> tuple[str, str]:
 
 
 def evening(found: Tonight, house: House) -> str:
-    """Say what the night will do: to whom, for how much, who is left out and why, and what waits for a person."""
+    """Say what the night does: first what waits for a person, then who is charged, who is not and why, and what is billed."""
     skipped = [*found.held, *found.skipped]
     return _letter(
-        _part(f"Will be invoiced: {house.money(found.planned_cents)}",
-              (f"{each.payer_name}, for {each.client_names}: {house.money(each.total_cents)}" for each in found.planned)),
+        _part("Left for you", (f"{each.name}, {_day(house, each.day)}, {house.money(each.amount_cents)}: {each.words}"
+                               for each in found.left)),
         _part(f"Will be charged: {house.money(found.charged_cents)}",
               (f"{each.payer_name}, card {each.card_last4}: {house.money(each.charge_cents)}" for each in found.charged)),
         _part("Not charged", (f"{each.payer_name}: {each.skipped_for}" for each in skipped)),
-        _part("Left for you", (f"{each.name}, {_day(house, each.day)}, {house.money(each.amount_cents)}: {each.words}"
-                               for each in found.left)),
+        _part(f"Will be invoiced: {house.money(found.planned_cents)}",
+              (f"{_billed(each.payer_name, each.client_names)}: {house.money(each.total_cents)}" for each in found.planned)),
         f"Change or hold it: {HERE}/invoices/tonight",
     )  # fmt: skip
 
 
 def morning(found: LastNight, house: House) -> str:
-    """Say what the night did, and what did not run."""
-    silent = []
+    """Say what the night did: what did not run first, then what went wrong, then the rest."""
+    silent, sums = [], found.sums
     if found.charging.status is not None and not found.charging.is_done:
         silent.append("AutoPay did not run in its hours. It waits for the next night.")
     if not found.invoicing.is_done:
         silent.append("The end of the day has not run. It is caught up by itself.")
-    declined = [each for each in found.tried if not each.is_paid]
+    paid = [each for each in found.tried if each.is_paid]
+    unpaid = [each for each in found.tried if not each.is_paid]
     return _letter(
         _part("ATTENTION", silent) if silent else "",
-        _part(f"Invoiced: {house.money(found.made_cents)}",
-              (f"{each.number}, {each.payer}, for {each.client}: {house.money(each.total_cents)}" for each in found.made)),
-        _part(f"Charged: {house.money(found.paid_cents)}",
-              (f"{each.payer}: {house.money(each.amount_cents)}" for each in found.tried if each.is_paid)),
+        _part("Failed", (f"{each.name}: {each.words}" for each in found.failures), sums.failed_count) if found.failures else "",
         _part("Not charged", (f"{each.payer}, {house.money(each.amount_cents)}: {each.words}. {each.message} {each.follow_up}"
-                              for each in declined)),
-        _part("AutoPay ended", (f"{each.name}: {each.words}" for each in found.ended)),
-        _part("Failed", (f"{each.name}: {each.words}" for each in found.failures)),
-        f"See it in full: {HERE}/invoices/last-night",
+                              for each in unpaid), sums.unpaid_count),
+        _part("AutoPay ended", (f"{each.name}: {each.words}" for each in found.ended), sums.ended_count) if found.ended else "",
+        _part(f"Charged: {house.money(sums.paid_cents)}",
+              (f"{each.payer}: {house.money(each.amount_cents)}" for each in paid), sums.paid_count),
+        _part(f"Invoiced: {house.money(sums.made_cents)}",
+              (f"{each.number}, {_billed(each.payer, each.client)}: {house.money(each.total_cents)}" for each in found.made),
+              sums.made_count),
+        f"See it in full: {HERE}/invoices/last-night?night={found.night.isoformat()}",
     )  # fmt: skip
 
 
-def _part(title: str, rows: Iterable[str]) -> str:
+def _billed(payer: str, clients: str) -> str:
+    return payer if payer == clients else f"{payer}, for {clients}"
+
+
+def _part(title: str, rows: Iterable[str], count: int = 0) -> str:
+    """Return a title over its rows; `count` is how many there are when not all of them were read."""
     listed = [" ".join(row.split()) for row in rows]
-    more = [f"and {len(listed) - ROWS_MAX} more"] if len(listed) > ROWS_MAX else []
+    beyond = max(count, len(listed)) - ROWS_MAX
+    more = [f"and {beyond} more"] if beyond > 0 else []
     return "\n".join([title, *(f"- {row}" for row in [*listed[:ROWS_MAX], *more] or ["nothing"])])
 
 

@@ -32,4 +32,4 @@ def enrol() -> Answer:
     with reading() as session:
         found, text = enrolling.candidates(session), enrolments.consent_text(session)
     return page("billing/enroll_many.html", form=form, then=there, found=found, text=text, tabs=tabs(),
-                takes_cards=config().takes_cards)  # fmt: skip
+                is_cut=len(found) == enrolling.CANDIDATES_MAX, takes_cards=config().takes_cards)  # fmt: skip

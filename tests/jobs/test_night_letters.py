@@ -41,6 +41,9 @@ def test_who_wants_it_is_written_once_in_the_evening_and_once_in_the_morning(app
     for words in ("Will be invoiced: $240.00", "Will be charged: $150.00", "Cleo Abernathy, card 4242: $150.00",
                   "Otto Brandt: No card is kept", "Left for you", "{address}/invoices/tonight"):  # fmt: skip
         assert words in body, words
+    # Nobody is named twice, and what waits for a person comes before the long list of what is invoiced.
+    assert "- Cleo Abernathy: $150.00" in body
+    assert body.index("Left for you") < body.index("Not charged") < body.index("Will be invoiced")
     with app.app_context():
         for moment in (NIGHT, MORNING, MORNING + timedelta(hours=2)):
             tick(gateway, at(moment))
@@ -48,6 +51,8 @@ def test_who_wants_it_is_written_once_in_the_evening_and_once_in_the_morning(app
     assert (kind, address) == (MessageKind.LAST_NIGHT, "fay@quillmere.example")
     for words in ("Invoiced: $240.00", "Charged: $150.00", "ATTENTION"):
         assert (words in body) is (words != "ATTENTION"), words
+    assert body.index("Not charged") < body.index("Charged: ") < body.index("Invoiced: ")
+    assert "{address}/invoices/last-night?night=2026-11-19" in body, "read a day later, it leads to the same night"
 
 
 def test_a_night_that_did_not_run_is_said_first(app, rows, write, cast, stand_in, gateway):

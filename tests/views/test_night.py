@@ -13,7 +13,7 @@ import pytest
 import stripe
 from sqlalchemy import select
 
-from clinic.billing import cards, enrolments, invoices, ledger, night
+from clinic.billing import cards, enrolling, enrolments, invoices, ledger, leftovers, night
 from clinic.billing.invoices import NewLine
 from clinic.config import Config
 from clinic.jobs.tick import tick
@@ -66,6 +66,48 @@ def test_tonight_says_what_will_be_invoiced_and_charged_and_why_someone_is_skipp
     assert "ending 4242" in text
     assert "Asked to wait for payday" in text
     assert "Nothing is waiting." in text
+
+
+def test_a_clients_billing_says_why_the_night_charges_nothing(as_, rows, write, cast, stage, stand_in, gateway):
+    def said():
+        return text_of(as_("fay").get(f"/clients/{cast.cleo_id}/billing"))
+
+    assert "Nothing is owed now; tonight it charges what is invoiced until then." in said()
+    with write() as session:
+        invoice = invoices.draft(session, cast.fay, payer_id=cast.cleo_payer_id, client_id=cast.cleo_id, now=NOW)
+        invoices.add_line(session, invoice, NewLine("Therapy", 25))
+        invoices.issue(session, cast.fay, invoice, NOW)
+    assert "Tonight nothing is charged : under the card minimum." in said()
+    with write() as session:
+        card = cards.default(session, cast.cleo_payer_id)
+        cards.remove(session, cast.fay, cast.cleo_payer_id, card.id, NOW)
+    assert "Tonight nothing is charged : no card is kept." in said()
+    with write() as session:
+        enrolments.hold(session, cast.fay, cast.cleo_payer_id, NOW, reason="Asked to wait.")
+    assert "On hold for Cleo Abernathy. Asked to wait. " in said()
+
+
+def test_a_night_of_more_than_a_page_is_counted_whole(app, as_, cast, write, stage, stand_in, gateway, today, monkeypatch):
+    with write() as session:
+        enrolments.release(session, cast.fay, cast.otto_payer_id, NIGHT)
+    with app.app_context():
+        tick(gateway, at(clock.day_start(today + timedelta(days=1), "America/New_York") + timedelta(minutes=5)))
+    monkeypatch.setattr(night, "SHOWN_MAX", 1)
+    shown = text_of(as_("fay").get(f"/invoices/last-night?night={today + timedelta(days=1)}"))
+    assert "Invoiced $300.00 2 invoices Charged $300.00 2 cards" in shown
+    assert shown.count("1 more are not listed here") == 2
+
+
+def test_a_list_that_is_cut_says_so(as_, write, cast, stage, today, monkeypatch):
+    with write() as session:
+        for payer_id in (cast.cleo_payer_id, cast.otto_payer_id):
+            enrolments.leave(session, cast.fay, payer_id, NIGHT)
+        share = give(session, cast, day=today - timedelta(days=3), hour=12)
+        share.released_at = NOW
+    monkeypatch.setattr(enrolling, "CANDIDATES_MAX", 1)
+    assert "Only the first 1 by name are listed." in text_of(as_("fay").get("/invoices/autopay/enroll"))
+    monkeypatch.setattr(leftovers, "LEFT_MAX", 1)
+    assert "Left for you 1 or more" in text_of(as_("fay").get("/invoices/tonight"))
 
 
 def test_one_click_holds_a_payer_and_another_releases_them(as_, rows, cast, stage):
