@@ -31,7 +31,8 @@ DAYS_PER_WEEK = 7
 class AllEdit:
     """Hold what Book them all asks for. `type_ids` names the type of a fee that several have.
 
-    `seen_line_ids` are the lines that stood in the list when it was shown; None does not say.
+    `client_ids` names, by line, whose session of a shared pack it is where that is not `client_id`. `seen_line_ids` are the
+    lines that stood in the list when it was shown; None does not say.
     """
 
     day: date
@@ -40,6 +41,7 @@ class AllEdit:
     client_id: int | None = None
     room_id: int | None = None
     type_ids: Mapping[int, int] = field(default_factory=dict)
+    client_ids: Mapping[int, int] = field(default_factory=dict)
     notifies: bool = True
     seen_line_ids: tuple[int, ...] | None = None
 
@@ -73,6 +75,8 @@ class PackPlan(Plan):
 
     line_ids: tuple[int, ...]
     words_of: Mapping[date, str]  # "Line 3, 90834 Therapy 50"
+    clients: tuple[Choice, ...]  # of a shared pack: for each line one is chosen
+    whose: Mapping[date, tuple[int, int]]  # the line and its client
 
 
 @dataclass(frozen=True)
@@ -175,15 +179,17 @@ def _wishes(session: Session, who: Actor, sale: PackageSale, edit: AllEdit) -> l
     lines = _open_lines(session, sale)
     if not lines:
         raise RefusalError("Every session of this package is booked.")
-    client_id = line_terms.client_id_of(session, sale, edit.client_id)
-    agreed: dict[int | None, tuple[Wanted, Terms]] = {}
+    usual = line_terms.client_id_of(session, sale, edit.client_id)
+    whose = {line.id: line_terms.client_id_of(session, sale, edit.client_ids.get(line.id, usual)) for line in lines}
+    agreed: dict[tuple[int | None, int], tuple[Wanted, Terms]] = {}
     for line in lines:
-        if line.fee_id not in agreed:
-            agreed[line.fee_id] = _agreed(session, who, sale, line, edit, client_id)
+        key = line.fee_id, whose[line.id]
+        if key not in agreed:
+            agreed[key] = _agreed(session, who, sale, line, edit, whose[line.id])
     step = timedelta(days=DAYS_PER_WEEK * edit.every)
     if edit.day + step * (len(lines) - 1) > recurrence.LAST_DAY:
         raise RefusalError(f"That reaches past {recurrence.LAST_DAY.year}.", field="date")
-    return [_Wish(line, edit.day + step * number, *agreed[line.fee_id]) for number, line in enumerate(lines)]
+    return [_Wish(line, edit.day + step * number, *agreed[line.fee_id, whose[line.id]]) for number, line in enumerate(lines)]
 
 
 def _agreed(
@@ -217,8 +223,11 @@ def _plan(
             if day > sale.expires_date:
                 found[day] = replace(each, trouble=f"This package is good through {last}.", free=(), is_past_last=True)
     rule = Rule(SeriesUnit.WEEK, edit.every, times=len(wishes))
+    people = line_terms.clients_of(session, sale)
     return PackPlan(
         rule=rule, words=recurrence.words(rule), occurrences=tuple(found[wish.day] for wish in wishes), passed_over=(),
         near_miss=None, line_ids=tuple(wish.line.id for wish in wishes),
         words_of={wish.day: f"Line {wish.line.position}, {_words(wish.line)}" for wish in wishes},
+        clients=tuple(Choice(person.id, person.name) for person in people) if len(people) > 1 else (),
+        whose={wish.day: (wish.line.id, wish.wanted.client_id or 0) for wish in wishes},
     )  # fmt: skip

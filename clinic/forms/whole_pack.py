@@ -9,6 +9,7 @@ from clinic.forms.base import DayField, OnceForm, TimeField, WholeField, options
 from clinic.forms.packages import ID_MAX, chosen
 
 TYPE = "type-"  # what the choice of a fee's type is called, before the fee's id
+CLIENT = "client-"  # what the choice of a line's client is called, before the line's id
 LINES_MAX = 100
 
 
@@ -33,15 +34,20 @@ class BookAllForm(OnceForm):
         """Return what was entered."""
         return AllEdit(
             day=self.date.data, wall=self.time.data, every=self.every.data, client_id=self.client_id.data,
-            room_id=self.room_id.data, type_ids=types_of(posted), notifies=not self.do_not_notify.data,
+            room_id=self.room_id.data, type_ids=types_of(posted),
+            client_ids=_pairs(posted, CLIENT) if self.client_id.data else {}, notifies=not self.do_not_notify.data,
             seen_line_ids=_line_ids(posted.get("lines")),
         )  # fmt: skip
 
 
 def types_of(posted: Mapping[str, str]) -> dict[int, int]:
     """Read which type was chosen for each fee that several types have."""
-    found = ((_id(name.removeprefix(TYPE)), _id(value)) for name, value in posted.items() if name.startswith(TYPE))
-    return {fee_id: type_id for fee_id, type_id in found if fee_id is not None and type_id is not None}
+    return _pairs(posted, TYPE)
+
+
+def _pairs(posted: Mapping[str, str], prefix: str) -> dict[int, int]:
+    found = ((_id(name.removeprefix(prefix)), _id(value)) for name, value in posted.items() if name.startswith(prefix))
+    return {about: chosen_id for about, chosen_id in found if about is not None and chosen_id is not None}
 
 
 def _line_ids(text: str | None) -> tuple[int, ...] | None:

@@ -6,7 +6,7 @@ from flask import Blueprint, request, url_for
 
 from clinic.calendar import package_view, whole_pack
 from clinic.calendar.whole_pack import AllView
-from clinic.forms.whole_pack import BookAllForm, types_of
+from clinic.forms.whole_pack import CLIENT, BookAllForm, types_of
 from clinic.kernel.database import reading
 from clinic.kernel.errors import RefusalError
 from clinic.practice.permissions import Permission
@@ -53,6 +53,8 @@ def _shown(invoice_id: int, form: BookAllForm, opened: AllView, listed: Listed |
     context: dict[str, Any] = {"opened_all": opened, "all_form": form, "chosen_types": types_of(request.form), "listed": None}
     if listed:
         context |= {"listed": listed} | repeats.context_of(listed, besides=("lines",))
+        # Whose line each is stands in the list itself.
+        context["carried"] = [pair for pair in context["carried"] if not pair[0].startswith(CLIENT)]
     if is_piece():
         return answer("packages/_book_all.html", form=refused, **context)
     with reading() as session:

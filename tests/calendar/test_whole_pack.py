@@ -14,7 +14,7 @@ from clinic.calendar.series import UnsettledError
 from clinic.calendar.whole_pack import AllEdit
 from clinic.kernel import clock
 from clinic.kernel.errors import NotFoundError, RefusalError
-from clinic.models.billing import Invoice, InvoiceLine
+from clinic.models.billing import Invoice, InvoiceLine, Share
 from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind, Status
 from clinic.models.messages import Message
 from clinic.office import verify
@@ -133,6 +133,22 @@ def test_it_asks_for_client_type_and_room_only_where_they_are_open(session, cast
     item = session.scalars(select(Item)).first()
     assert (item.type_id, item.room_id, item.mode) == (twin.id, cast.larch_id, "phone")
     assert set(session.scalars(select(Attendee.client_id))) == {cast.otto_id}
+
+
+def test_each_session_of_a_shared_pack_may_be_another_clients(session, cast):
+    invoice_id = _sold(session, cast, rows=(FeeRow(cast.therapy_fee_id, 3),), client_ids=(cast.cleo_id, cast.otto_id))
+    _first, second, _third = _lines(session, invoice_id)
+    shared = {"client_id": cast.cleo_id, "client_ids": {second.id: cast.otto_id}}
+    plan = _listed(session, cast, invoice_id, **shared)
+    assert [plan.whose[each.day][1] for each in plan.occurrences] == [cast.cleo_id, cast.otto_id, cast.cleo_id]
+    with pytest.raises(RefusalError) as refused:
+        _book(session, cast, invoice_id, client_id=cast.cleo_id, client_ids={second.id: cast.cleo_id + 900})
+    assert refused.value.field == "client_id"
+    assert _book(session, cast, invoice_id, **shared) == 3
+    booked = select(InvoiceLine.position, Attendee.client_id).join(Share, Share.id == InvoiceLine.share_id)
+    booked = booked.join(Attendee, Attendee.id == Share.attendee_id).order_by(InvoiceLine.position)
+    assert session.execute(booked).all() == [(1, cast.cleo_id), (2, cast.otto_id), (3, cast.cleo_id)]
+    assert set(verify.findings(session)) == set()
 
 
 def test_drafts_and_other_peoples_packages_are_not_booked(session, cast):

@@ -12,7 +12,7 @@ from clinic.billing import packages
 from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.calendar import booking, linking
 from clinic.kernel import clock
-from clinic.models.billing import InvoiceLine, PackageKind, PackageSale
+from clinic.models.billing import InvoiceLine, PackageClient, PackageKind, PackageSale
 from clinic.models.calendar import AppointmentType, Attendee, Item, Status
 from clinic.practice import once
 from tests.conftest import HTMX
@@ -307,6 +307,23 @@ def test_book_them_all_lists_every_date_and_clash_before_it_saves(as_, rows, wri
     assert _items(rows) == 6
     assert [_line(rows, sold, number).session_date for number in (1, 5)] == [day, day + timedelta(days=28)]
     assert _all(sold) not in fay.get(f"/invoices/{sold[0]}").text  # nothing is left to book
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "plain"])
+def test_book_them_all_asks_whose_each_session_of_a_shared_pack_is(as_, rows, write, cast, sold, day, headers):
+    fay = as_("fay")
+    with write() as session:
+        session.add(PackageClient(sale_id=sold[1], client_id=cast.otto_id))
+    asked = {"once": once.new_key(), "date": day.isoformat(), "time": "10:00", "every": "1", "client_id": str(cast.cleo_id)}
+    listed = fay.post(_all(sold), data=asked, headers=headers)
+    assert listed.text.count(f'<option value="{cast.cleo_id}" selected>Cleo Abernathy') == 5
+    settled = _read(listed).inputs | {f"client-{sold[2][0]}": str(cast.otto_id)}
+    again = fay.post(_all(sold), data=settled | {f"at-{day}": "soon"}, headers=headers)  # what was chosen stays chosen
+    assert (again.status_code, again.text.count(f'<option value="{cast.otto_id}" selected>')) == (422, 1)
+    assert fay.post(_all(sold), data=settled, headers=headers).status_code == (204 if headers else 303)
+    with rows() as session:
+        whose = session.scalars(select(Attendee.client_id).order_by(Attendee.id)).all()
+    assert whose == [cast.otto_id, *[cast.cleo_id] * 4]
 
 
 def test_book_them_all_names_what_is_wrong_and_keeps_what_was_typed(as_, rows, sold, day):
