@@ -126,6 +126,8 @@ PACKAGES = [
     Row("unused packages", "bill", "/reports/packages", queries=7, kilobytes=3, stage=many_packages),
     Row("reports", "bill", "/reports/", queries=2, kilobytes=3),
     Row("choosing a package to sell", "fay", lambda cast: f"/packages/sell/{cast.cleo_id}", kilobytes=4, stage=many_packages),
+    Row("refunding a package, in a pop-up", "olga", "/invoices/1/package/refund", kilobytes=3, stage=many_packages,
+        headers=HTMX),
     Row("edit invoice line", "fay", "/invoices/1/lines/5/edit", queries=10, kilobytes=2, stage=many_packages, headers=HTMX),
     Row("book them all", "fay", "/invoices/1/sessions/book-all", queries=10, kilobytes=2, stage=many_packages, headers=HTMX),
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Changing a package that was sold: adjusted by hand, good for longer, with someone else, or its unused part given back."""
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import Blueprint, request, url_for
 from sqlalchemy.orm import Session
@@ -15,9 +16,10 @@ from clinic.kernel.errors import RefusalError
 from clinic.practice import once
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now, requires
-from clinic.views.answer import Answer, page, say
+from clinic.views.answer import Answer, answer, is_piece, page, say
 
 bp = Blueprint("package_changes", __name__)
+STANDS = {"open": "unassigned"}  # the word that the invoice has for it
 Act = Callable[[Session], None]
 
 
@@ -29,7 +31,9 @@ def adjust(invoice_id: int) -> Answer:
         sale = sold.sale_for(session, actor(), invoice_id)
         loose = sold.loose_lines(session, invoice_id)
     form = AdjustForm(request.form or None)
-    form.which.choices = options((each.line_id, f"Line {each.number}, {each.words}: {each.standing}") for each in loose)
+    form.which.choices = options(
+        (each.line_id, f"Line {each.number}, {each.words}: {STANDS.get(each.standing, each.standing)}") for each in loose
+    )
 
     def act(session: Session) -> None:
         standing = Standing(form.standing.data)
@@ -94,7 +98,7 @@ def refund(invoice_id: int) -> Answer:
     return _changed(invoice_id, form, act, "Refund unused sessions", sale=sale, unused=unused)
 
 
-def _changed(invoice_id: int, form: OnceForm, act: Act, title: str, **context: object) -> Answer:
+def _changed(invoice_id: int, form: OnceForm, act: Act, title: str, **context: Any) -> Answer:
     """Show the form, or do what it asks and go back to the invoice."""
     then = url_for("invoices.show", invoice_id=invoice_id)
     if request.method == "POST" and form.validate():
@@ -102,7 +106,14 @@ def _changed(invoice_id: int, form: OnceForm, act: Act, title: str, **context: o
             with writing() as session:
                 key = once.claim(session, actor(), form.once.data, now())
                 act(session)
-                key.location = then
+                # Posted twice: the package part, which finds its own place, or the page around it.
+                key.location = url_for("package_lines.sale", invoice_id=invoice_id) if is_piece() else then
         except RefusalError as refusal:
             form.refuse(refusal)
-    return page("packages/change.html", form=form, then=then, back=then, title=title, **context)
+    # The pop-up over the invoice, or a page of its own; either way the whole invoice is shown anew, as most of it changes.
+    is_leaf = is_piece()
+    context |= {"title": title, "back": then, "here": request.path, "is_leaf": is_leaf}
+    if is_leaf and (request.method == "GET" or form.complaints):
+        refused = form if form.complaints else None
+        return answer("packages/_change.html", form=refused, filled=form, **context)
+    return page("packages/change.html", form=form, then=then, filled=form, **context)

@@ -38,7 +38,7 @@ def test_a_template_is_made_listed_changed_and_archived(as_, rows, cast, package
     listed = fay.get("/packages").text
     assert "Five sessions" in listed
     assert "$650.00" in listed
-    assert "After 6 months" in listed
+    assert "after 6 months" in listed
     shown = fay.get("/packages/1/edit").text
     assert 'value="650.00"' in shown
     assert fay.post("/packages/1/edit", data=_form(cast, name="Fünf <b>", practitioners=[cast.pat_id])).status_code == 303
@@ -259,6 +259,22 @@ def test_a_sold_package_is_adjusted_extended_and_pointed_elsewhere_from_its_invo
     assert as_("pat").get(here + "adjust").status_code == 404  # it is Piet's now
     assert "New Invoice" in fay.get(f"/invoices/new?client={cast.cleo_id}").text
     assert f'href="/packages/sell/{cast.cleo_id}"' in fay.get(f"/invoices/new?client={cast.cleo_id}").text
+
+
+def test_a_sold_package_is_changed_in_a_pop_up_that_stays_open_when_refused(as_, cast, package):
+    as_("fay").post(f"/packages/sell/{cast.cleo_id}", data=_sale(cast))
+    olga = as_("olga")
+    for deed in ("adjust", "extend", "repoint", "refund"):
+        here = f"/invoices/1/package/{deed}"
+        assert f'hx-get="{here}"' in olga.get("/invoices/1").text
+        opened = olga.get(here, headers=HTMX).text
+        assert opened.lstrip().startswith('<dialog class="leaf pop form" id="pop" open')
+        refused = olga.post(here, data={"once": once.new_key(), "reason": ""}, headers=HTMX)
+        assert (refused.status_code, "<dialog" in refused.text, "Enter why." in refused.text) == (422, True, True)
+    posted = {"expires": "2036-02-01", "reason": "Was ill", "once": once.new_key()}
+    saved, again = (olga.post("/invoices/1/package/extend", data=posted, headers=HTMX) for _ in range(2))
+    assert (saved.status_code, saved.headers["HX-Redirect"]) == (204, "/invoices/1")
+    assert (again.status_code, again.headers["Location"]) == (303, "/invoices/1/sessions")
 
 
 def test_unused_sessions_are_credited_once_the_practice_confirms(as_, rows, cast, package):
