@@ -1,14 +1,13 @@
 """A client books a session of their own package: which kinds, on which days, at which times, and the booking itself."""
 
-from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinic.calendar import booking, line_terms, linking, months, online, own_packages, types
-from clinic.calendar.columns import WEEK_DAYS
+from clinic.calendar import booking, free_days, line_terms, linking, online, own_packages, types
+from clinic.calendar.free_days import FreeDays
 from clinic.calendar.online import Slot, TakenError, Wish
 from clinic.calendar.own_packages import OpenLine, Pack
 from clinic.kernel.errors import ClashError, RefusalError
@@ -32,39 +31,11 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """Be one day of the month shown; `count` free times may be chosen on it."""
-
-    day: date
-    count: int
-    is_chosen: bool
-
-
-@dataclass(frozen=True)
-class Diary:
+class Diary(FreeDays):
     """Be what the booking page shows: kinds to choose from, a month of days, and the free times of the day chosen."""
 
     kinds: tuple[Kind, ...]
     kind: Kind | None
-    month: date  # its first day
-    weeks: tuple[tuple[Cell | None, ...], ...]
-    previous: date | None
-    following: date | None
-    chosen: date | None
-    starts: tuple[datetime, ...]
-    last: date  # the last day that may be booked
-
-    @property
-    def weekdays(self) -> list[str]:
-        """Return the names of the columns, from the week's first day on."""
-        first = next(at for at, cell in enumerate(self.weeks[0]) if cell is not None)
-        begins = self.month - timedelta(days=first)
-        return [f"{begins + timedelta(days=offset):%A}" for offset in range(WEEK_DAYS)]
-
-    @property
-    def is_free(self) -> bool:
-        """Say whether any day of the month has a free time."""
-        return any(cell is not None and cell.count for week in self.weeks for cell in week)
 
 
 def diary(session: Session, pack: Pack, now: datetime, *, type_id: int | None = None, day: date | None = None) -> Diary:
@@ -73,29 +44,12 @@ def diary(session: Session, pack: Pack, now: datetime, *, type_id: int | None = 
     Args:
         type_id: the kind of session chosen; None, or one it does not hold: the first.
     """
-    kinds, found = _kinds(session, pack), []
-    chosen_kind = next((each for each, _type, _line in kinds if each.type_id == type_id), kinds[0][0] if kinds else None)
-    first, last = online.span(session, now)
-    last = min(last, pack.good_through) if pack.good_through else last
-    month = months.beside(max(day or first, first), 0)
-    if chosen_kind is not None:
-        wish = _wish(pack, *next((kind, line) for each, kind, line in kinds if each is chosen_kind))
-        asked = (first, last) if day is None else (max(first, month), min(last, months.beside(month, 1) - timedelta(days=1)))
-        found = online.slots(session, wish, *asked, now)
-    house = settings.house(session)
-    by_day: dict[date, list[datetime]] = defaultdict(list)
-    for slot in found:
-        by_day[house.local_date(slot.starts_at)].append(slot.starts_at)
-    if day is None and by_day:
-        month = months.beside(min(by_day), 0)
-    chosen = day if day in by_day else min((each for each in by_day if months.beside(each, 0) == month), default=None)
-    before, after = months.beside(month, -1), months.beside(month, 1)
-    return Diary(
-        kinds=tuple(each for each, _type, _line in kinds), kind=chosen_kind, month=month,
-        weeks=_weeks(month, house.locale.first_weekday, by_day, chosen),
-        previous=max(before, first) if after > first and month > first else None, following=after if after <= last else None,
-        chosen=chosen, starts=tuple(by_day[chosen]) if chosen else (), last=last,
-    )  # fmt: skip
+    kinds, wish = _kinds(session, pack), None
+    chosen = next((each for each, _type, _line in kinds if each.type_id == type_id), kinds[0][0] if kinds else None)
+    if chosen is not None:
+        wish = _wish(pack, *next((kind, line) for each, kind, line in kinds if each is chosen))
+    free = free_days.of(session, wish, now, day=day, until=pack.good_through)
+    return Diary(**vars(free), kinds=tuple(each for each, _type, _line in kinds), kind=chosen)
 
 
 def book(session: Session, who: Actor, client_id: int, sale_id: int, type_id: int, starts_at: datetime, now: datetime) -> Item:
@@ -168,15 +122,3 @@ def _wish(pack: Pack, kind: AppointmentType, line: OpenLine) -> Wish:
         practitioner_id=pack.practitioner_id, location_id=pack.location_id, kind=kind,
         minutes=line_terms.usual_minutes([kind], line),
     )  # fmt: skip
-
-
-def _weeks(
-    month: date, first_weekday: int, by_day: dict[date, list[datetime]], chosen: date | None
-) -> tuple[tuple[Cell | None, ...], ...]:
-    lead = (month.weekday() - first_weekday) % WEEK_DAYS
-    length = (months.beside(month, 1) - month).days
-    days: list[Cell | None] = [None] * lead
-    for each in (month + timedelta(days=offset) for offset in range(length)):
-        days.append(Cell(each, len(by_day.get(each, ())), each == chosen))
-    days += [None] * (-len(days) % WEEK_DAYS)
-    return tuple(tuple(days[at : at + WEEK_DAYS]) for at in range(0, len(days), WEEK_DAYS))

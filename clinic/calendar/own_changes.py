@@ -7,8 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clinic.billing import work
-from clinic.calendar import availability, booking, online, outcomes, statuses
+from clinic.calendar import availability, booking, free_days, online, outcomes, statuses
 from clinic.calendar.booking import Move, Same
+from clinic.calendar.free_days import FreeDays
 from clinic.calendar.online import Slot, Wish
 from clinic.kernel.errors import ClashError, RefusalError
 from clinic.models.billing import InvoiceLine, PackageSale, Share
@@ -19,7 +20,6 @@ from clinic.practice import settings
 from clinic.practice.permissions import Actor
 
 REASON = "By the client, in the portal"
-DAYS_SHOWN = 5  # days with free times on one page
 STALE = "The practice changed this appointment a moment ago. Look again, then decide."
 
 
@@ -47,11 +47,10 @@ class Cancelling:
 
 @dataclass(frozen=True)
 class Moving:
-    """Hold the free times an appointment may be moved to, by day; `later`: from which day on there may be more."""
+    """Hold the free times an appointment may be moved to; None where it cannot be moved here."""
 
     change: Change
-    days: tuple[tuple[date, tuple[Slot, ...]], ...]
-    later: date | None
+    free: FreeDays | None
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,8 @@ def cancel(session: Session, who: Actor, item_id: int, now: datetime, *, version
     return statuses.set_status(session, who, item.id, due, now, attendee_id=seat.id, reason=REASON)
 
 
-def moving(session: Session, who: Actor, item_id: int, first: date | None, now: datetime) -> Moving:
-    """Return the free times an appointment may be moved to, from a day on.
+def moving(session: Session, who: Actor, item_id: int, day: date | None, now: datetime) -> Moving:
+    """Return the free times an appointment may be moved to, in the month of a day; without one, the first there are.
 
     Raises:
         NotFoundError: it is not one of the client's own appointments.
@@ -120,17 +119,9 @@ def moving(session: Session, who: Actor, item_id: int, first: date | None, now: 
     line = _line(session, seat)
     change = _change(session, item, _why_not_move(session, item, seat, line, now))
     if change.refusal:
-        return Moving(change, (), None)
-    least, last = _span(session, line, now)
-    wish, first = _wish(item), max(first or least, least)
-    house = settings.house(session)
-    by_day: dict[date, list[Slot]] = {}
-    for slot in online.slots(session, wish, first, last, now):
-        if slot.starts_at != item.starts_at:
-            by_day.setdefault(house.local_date(slot.starts_at), []).append(slot)
-    shown = sorted(by_day)[:DAYS_SHOWN]
-    later = shown[-1] + timedelta(days=1) if len(by_day) > len(shown) else None
-    return Moving(change, tuple((day, tuple(by_day[day])) for day in shown), later)
+        return Moving(change, None)
+    until = line.expires_date if line else None  # as long as its package is good
+    return Moving(change, free_days.of(session, _wish(item), now, day=day, until=until, besides=item.starts_at))
 
 
 def move(session: Session, who: Actor, item_id: int, starts_at: datetime, now: datetime, *, version: int) -> Item:
@@ -148,8 +139,9 @@ def move(session: Session, who: Actor, item_id: int, starts_at: datetime, now: d
         raise RefusalError(why_not)
     if item.version != version:
         raise ClashError(STALE)
-    if settings.house(session).local_date(starts_at) > _span(session, line, now)[1]:
-        raise online.TakenError(online.TAKEN)
+    day = settings.house(session).local_date(starts_at)
+    if line is not None and line.expires_date is not None and day > line.expires_date:
+        raise online.TakenError(online.TAKEN, field="starts")
     slot = online.take(session, _wish(item), starts_at, now)
     to = Move(starts_at, room_id=_room(session, item, slot))
     return booking.move(session, who, item.id, to, now, version=version)
@@ -195,13 +187,6 @@ def _line(session: Session, seat: Attendee) -> _Line | None:
     )
     found = session.execute(query.limit(1)).one_or_none()
     return _Line(found[0] is not None, found[1]) if found else None
-
-
-def _span(session: Session, line: _Line | None, now: datetime) -> tuple[date, date]:
-    """Return from when to when it may be moved: as clients may book, and as long as its package is good."""
-    least, last = online.span(session, now)
-    expires = line.expires_date if line else None
-    return least, min(last, expires) if expires else last
 
 
 def _wish(item: Item) -> Wish:

@@ -7,7 +7,7 @@ from wtforms import BooleanField, HiddenField, RadioField, SelectField
 from wtforms.validators import Regexp
 
 from clinic.billing.storefront import Order, Ware
-from clinic.calendar.own_booking import Diary
+from clinic.calendar.free_days import FreeDays
 from clinic.forms.base import FIRST_YEAR, LAST_YEAR, NAME_CHARS_MAX, DayField, HouseForm, OnceForm, WholeField, line, options
 from clinic.forms.people import ID_MAX, PHONE_CHARS_MAX
 
@@ -56,13 +56,12 @@ class LookForm(HouseForm):
     day = DayField("Day", required=False)
 
 
-class BookForm(OnceForm):
-    """Ask for the free time of a session."""
+class TimeForm(OnceForm):
+    """Ask for one of the free times of a day."""
 
-    type = WholeField("Session", least=1, most=ID_MAX)
     starts = RadioField("Time", choices=[], validate_choice=False)
 
-    def offer(self, diary: Diary, words: Any) -> None:
+    def offer(self, diary: FreeDays, words: Any) -> None:
         """Fill in the free times of the day that is shown; `words` prints an instant."""
         self.starts.choices = options([(f"{start:{STAMP}}", words(start)) for start in diary.starts])
 
@@ -73,3 +72,9 @@ class BookForm(OnceForm):
         except ValueError:
             return None
         return found if FIRST_YEAR < found.year < LAST_YEAR else None
+
+
+class BookForm(TimeForm):
+    """Ask for the free time of a session."""
+
+    type = WholeField("Session", least=1, most=ID_MAX)

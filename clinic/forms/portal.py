@@ -1,17 +1,17 @@
 """What is typed to grant access to the portal and to get into it."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from wtforms import HiddenField
 from wtforms.validators import Regexp
 
 from clinic.forms.base import HouseForm, OnceForm, line, text_area
+from clinic.forms.book import TimeForm
 from clinic.forms.people import ADDRESS_CHARS_MAX, PHONE_CHARS_MAX, VERSION_DIGITS_MAX
 from clinic.people.own_details import Reach
 
-_INSTANT = re.compile(r"2\d{3}-\d{2}-\d{2}T\d{2}:\d{2}Z", re.ASCII)
 _DAY = re.compile(r"2\d{3}-\d{2}-\d{2}", re.ASCII)
 _EMAIL = Regexp(r"[^@\s]+@[^@\s]+\Z", message="Enter an e-mail address such as name@example.com.")
 
@@ -47,39 +47,33 @@ class DetailsForm(_AddressForm):
         return Reach(self.email.data or "", self.phone.data or "", self.address.data or "")
 
 
-class ChangeForm(OnceForm):
-    """Confirm a change of an appointment as it was shown."""
+class CancelForm(OnceForm):
+    """Confirm that an appointment is cancelled as it was shown."""
 
     version = HiddenField()
     status = HiddenField()
-    at = HiddenField()
 
     @property
     def known_version(self) -> int:
         """Return the version the form was opened with."""
         return version_of(self.version.data)
 
+
+class MoveForm(TimeForm):
+    """Ask for another time of an appointment as it was shown."""
+
+    version = HiddenField()
+
     @property
-    def starts_at(self) -> datetime | None:
-        """Return the start that was chosen; None: what came is none."""
-        return instant_of(self.at.data)
+    def known_version(self) -> int:
+        """Return the version the form was opened with."""
+        return version_of(self.version.data)
 
 
 def version_of(typed: str | None) -> int:
     """Read a version; what is no number fits no version."""
     text = typed or ""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < VERSION_DIGITS_MAX else -1
-
-
-def instant_of(typed: str | None) -> datetime | None:
-    """Read an instant as the portal's links write it, such as "2026-11-26T15:00Z"; None: it is none."""
-    text = typed or ""
-    if not _INSTANT.fullmatch(text):
-        return None
-    try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 class AskForm(_AddressForm):

@@ -75,7 +75,7 @@ def tell_staff(
     return _queue(session, who, now, kind=kind, to_address=address, subject=subject, body=body, once_key=once_key)
 
 
-def send_link(session: Session, who: Actor, address: str, link: str, client_id: int, now: datetime) -> Message | None:
+def send_link(session: Session, who: Actor, address: str, link: str, client_id: int | None, now: datetime) -> Message | None:
     """Queue a link into the portal to an address that may open it; None: the practice does not send these."""
     words = wording.of(session, MessageKind.SIGN_IN)
     if not words.is_on:

@@ -129,18 +129,22 @@ def send_link(session: Session, who: Actor, client_id: int, access_id: int, now:
 def ask(session: Session, who: Actor, email: str, now: datetime, *, there: str = "") -> None:
     """Send an address a link into the portal if it has access; the caller says the same either way.
 
-    Must run inside `writing()`, after `throttle.claim`. It goes to the address as staff granted it, never as it was typed.
+    Must run inside `writing()`, after `throttle.claim`. It goes to the address as staff granted it, never as it was typed. For
+    an address without access the same is done and undone, so that how long it takes tells nothing either.
 
     Args:
         there: what stands behind the link's question mark, so that it leads where the person was going.
     """
     found = session.scalar(_live(folded_address(email)).order_by(PortalAccess.id).limit(1))
-    if found is None:
-        return
-    message = letters.send_link(session, who, found.email, LINK + there, found.client_id, now)
+    address, client_id = (found.email, found.client_id) if found else (folded_address(email), None)
+    kept = session.begin_nested()
+    message = letters.send_link(session, who, address, LINK + there, client_id, now)
     if message is not None:
-        audit.record(session, who, "asked for sign-in link", "client", found.client_id, now, access_id=found.id,
-                     message_id=message.id)  # fmt: skip
+        audit.record(session, who, "asked for sign-in link", "client", client_id, now, message_id=message.id)
+    if found is not None:
+        kept.commit()
+    else:
+        kept.rollback()
 
 
 @dataclass(frozen=True)

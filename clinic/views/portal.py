@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 
 from clinic.calendar import own_appointments
@@ -74,6 +74,8 @@ def link(link_token: str) -> Answer:
         return render_template("portal/link.html", is_good=is_good, there=there), 200 if is_good else 404
     with writing() as session:
         token = portal_visits.enter(session, link_token, now(), address=actor().address)
+        if token is not None and g.portal_visit is not None:  # this browser's cookie is replaced: its session ends with it
+            portal_visits.sign_out(session, g.portal_visit, now(), address=actor().address)
     if token is None:
         return render_template("portal/link.html", is_good=False, there=there), 409
     return portal_door.keep(make_response(redirect(there or url_for(".home"), 303)), token)

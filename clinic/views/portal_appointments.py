@@ -1,17 +1,17 @@
 """The portal's appointments: coming and past ones, cancelled or moved by the client within the rules, taken into a calendar."""
 
 from collections.abc import Callable
-from datetime import datetime
 
 from flask import Blueprint, Response, request, url_for
 from sqlalchemy.orm import Session
 
 from clinic.calendar import own_appointments, own_changes
-from clinic.forms.portal import ChangeForm, day_of, instant_of
+from clinic.forms.base import OnceForm
+from clinic.forms.portal import CancelForm, MoveForm, day_of
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import ClashError, RefusalError
 from clinic.practice import once
-from clinic.views import pages
+from clinic.views import filters, pages
 from clinic.views.access import actor, now, portal
 from clinic.views.answer import Answer, page, say
 from clinic.views.frame import Word
@@ -45,7 +45,7 @@ def calendar_file(item_id: int) -> Answer:
 @portal
 def cancel(item_id: int) -> Answer:
     """Say what cancelling comes to, or cancel."""
-    form = ChangeForm(request.form if request.method == "POST" else None)
+    form = CancelForm(request.form if request.method == "POST" else None)
 
     def do(session: Session) -> None:
         own_changes.cancel(session, actor(), item_id, now(), version=form.known_version, status=form.status.data or "")
@@ -61,9 +61,9 @@ def cancel(item_id: int) -> Answer:
 @bp.route("/<int:item_id>/move", methods=["GET", "POST"])
 @portal
 def move(item_id: int) -> Answer:
-    """Show the free times, ask before one is taken, or move."""
-    form = ChangeForm(request.form if request.method == "POST" else None)
-    wanted = form.starts_at if request.method == "POST" else instant_of(request.args.get("at"))
+    """Show the free times, or move."""
+    form = MoveForm(request.form if request.method == "POST" else None)
+    wanted = form.starts_at()
 
     def do(session: Session) -> None:
         if wanted is None:
@@ -72,15 +72,16 @@ def move(item_id: int) -> Answer:
 
     if request.method == "POST":
         _save(form, do, "Moved.")
-        wanted = None  # what was refused is offered anew
     with reading() as session:
-        told = own_changes.moving(session, actor(), item_id, day_of(request.args.get("from")), now())
+        told = own_changes.moving(session, actor(), item_id, day_of(request.args.get("day")), now())
     form.version.data = str(told.change.version)
-    form.at.data = _stamp(wanted) if wanted else ""
-    return page("portal/move.html", form=form, filled=form, then=url_for(".index"), told=told, wanted=wanted, stamp=_stamp)
+    if told.free is not None:
+        form.offer(told.free, filters.local_time)
+    here = url_for(".move", item_id=item_id)
+    return page("portal/move.html", form=form, filled=form, then=url_for(".index"), told=told, diary=told.free, here=here)
 
 
-def _save(form: ChangeForm, do: Callable[[Session], None], words: str) -> None:
+def _save(form: OnceForm, do: Callable[[Session], None], words: str) -> None:
     try:
         form.validate()
         with writing() as session:
@@ -92,7 +93,3 @@ def _save(form: ChangeForm, do: Callable[[Session], None], words: str) -> None:
         form.refuse(error)
         if isinstance(error, ClashError):
             form.once.data = once.new_key()
-
-
-def _stamp(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%dT%H:%MZ}"

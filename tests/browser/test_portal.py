@@ -41,9 +41,10 @@ def test_a_client_gets_in_moves_and_cancels_on_a_phone_without_javascript(visit,
         expect(page).to_have_url(f"{served}/portal/appointments")
         expect(page.locator(".own li")).to_have_count(1)
         page.get_by_role("link", name=re.compile("^Move")).click()
-        page.get_by_role("link", name="Later days").click()
-        page.locator(".times a").last.click()
-        page.get_by_role("button", name="Move it").click()
+        page.get_by_role("link", name="The month after").click()
+        page.locator(".days a").last.click()
+        page.locator(".pick label").first.click()
+        page.get_by_role("button", name="Move to this time").click()
         expect(page.locator(".toast")).to_contain_text("Moved.")
         page.get_by_role("link", name=re.compile("^Cancel")).click()
         expect(page.get_by_role("main")).to_contain_text("Cancelling it costs nothing.")
@@ -72,13 +73,12 @@ def test_every_page_of_the_portal_fits_and_axe_finds_nothing(visit, served, link
                 page.goto(f"{served}{path}")
                 check(page)
         page.goto(f"{served}{acts[0]}")
-        page.locator(".times a").first.click()
-        check(page)
+        page.locator(".pick label").first.click()
         with write() as session:
             (access,) = [one for one in portal_access.of_client(session, cast.cleo_id) if one.email == CLEO]
             portal_access.end(session, cast.fay, cast.cleo_id, access.id, clock.now())
-        page.get_by_role("button", name="Move it").click()
-        expect(page).to_have_url(f"{served}/portal/sign-in")
+        page.get_by_role("button", name="Move to this time").click()
+        expect(page).to_have_url(re.compile("/portal/sign-in"))
 
 
 def check(page: Page) -> None:

@@ -183,14 +183,10 @@ def test_a_couple_is_not_called_off_by_one_of_them_but_a_place_in_a_therapy_grou
 
 def test_an_appointment_moves_to_a_time_that_is_offered_and_to_no_other(session, cast, cleo):
     item = booked(session, cast)
-    told = own_changes.moving(session, cleo, item.id, None, NOW)
-    offered = [slot.starts_at for _day, slots in told.days for slot in slots]
-    assert len(told.days) == own_changes.DAYS_SHOWN
-    assert told.later is not None
-    assert item.starts_at not in offered
+    free = own_changes.moving(session, cleo, item.id, clock.local_date(FAR, "America/New_York"), NOW).free
     to = at(11, days=5)
-    later = own_changes.moving(session, cleo, item.id, told.later, NOW)
-    assert later.days[0][0] >= told.later
+    assert to in free.starts
+    assert item.starts_at not in free.starts
     for wrong in (at(11, days=4) + timedelta(minutes=7), at(3, days=5), at(11, days=-3), at(11, days=300), at(11, days=10_000)):
         with pytest.raises(ClashError):
             own_changes.move(session, cleo, item.id, wrong, NOW, version=item.version)
@@ -224,8 +220,7 @@ def test_nothing_is_moved_inside_the_window_in_an_invoice_or_past_its_packages_l
     session.flush()
     linked = booked(session, cast, at(12, days=6), type_id=cast.intake_id)
     assert flyout.flyout_for(session, cast.fay, linked.id, NOW).billings[0].package is not None
-    days = [day for day, _slots in own_changes.moving(session, cleo, linked.id, last, NOW).days]
-    assert days == [day for day in days if day <= last]
+    assert own_changes.moving(session, cleo, linked.id, None, NOW).free.last == last
     with pytest.raises(online.TakenError):
         own_changes.move(session, cleo, linked.id, at(11, days=12), NOW, version=linked.version)
 
@@ -305,19 +300,17 @@ def test_the_pages_say_what_is_to_be_said_and_post_once(in_portal, cast, write, 
     assert browser.get(f"/portal/appointments/{ids[0]}.ics").mimetype == "text/calendar"
     for word in ("/cancel", "/move", ".ics"):
         assert browser.get(f"/portal/appointments/{ids[1]}{word}").status_code == 404
-    move = browser.get(f"/portal/appointments/{ids[0]}/move")
-    at_link = move.text.split(f"/portal/appointments/{ids[0]}/move?at=")[-1].split('"')[0]  # the last: outside the window
-    (form,) = [
-        form for form in forms_of(browser.get(f"/portal/appointments/{ids[0]}/move?at={at_link}").text) if "at" in form.names
-    ]
+    move = f"/portal/appointments/{ids[0]}/move?day={clock.local_date(soon(9), 'America/New_York')}"
+    (form,) = [form for form in forms_of(browser.get(move).text) if "starts" in form.names]
     stale = {**form.plausible(), "version": ["99"], "once": ["x" * 30]}
     assert browser.post(form.action, data=stale).status_code == 409
-    assert browser.post(form.action, data={**form.plausible(), "at": ["nonsense"], "once": ["y" * 30]}).status_code == 422
+    assert browser.post(form.action, data={**form.plausible(), "starts": ["nonsense"], "once": ["y" * 30]}).status_code == 422
+    taken = {**form.plausible(), "starts": [f"{soon(12):%Y-%m-%dT%H:%MZ}"], "once": ["w" * 30]}
+    assert browser.post(form.action, data=taken).status_code == 409
     for _ in range(2):
         assert browser.post(form.action, data=form.plausible()).headers["Location"] == "/portal/appointments"
     with rows() as session:
-        moved = session.get(Item, ids[0])
-        assert f"{moved.starts_at:%Y-%m-%dT%H:%MZ}" == at_link.replace("%3A", ":")
+        assert f"{session.get(Item, ids[0]).starts_at:%Y-%m-%dT%H:%MZ}" == form.plausible()["starts"][0]
     (form,) = [form for form in forms_of(browser.get(f"/portal/appointments/{ids[0]}/cancel").text) if "status" in form.names]
     for _ in range(2):
         assert browser.post(form.action, data=form.plausible()).headers["Location"] == "/portal/appointments"

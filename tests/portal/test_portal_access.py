@@ -1,5 +1,6 @@
 """Who gets into a client's portal: by a link that works once, as long as access lasts, and never by reading the outbox."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from clinic.calendar import booking
 from clinic.jobs import send_messages
+from clinic.kernel.database import writing
 from clinic.kernel.errors import NotAllowedError, NotFoundError, RefusalError
 from clinic.messages import delivery, outbox, sign_in_links, wording
 from clinic.messages.smtp import mailer_from
@@ -173,6 +175,25 @@ def test_the_link_is_made_when_the_mail_leaves_and_the_outbox_never_holds_it(app
         with pytest.raises(RefusalError):
             correspondence.resend(session, cast.fay, message_id, NOW)
         assert enter(session, token) is not None
+
+
+def test_of_two_who_press_the_button_at_once_one_gets_in(app, cast, write):
+    with write() as session:
+        link = link_to(session, cast, granted(session, cast, cast.cleo_id, CLEO, NOW), NOW)
+    both, came = threading.Barrier(2), []
+
+    def press():
+        with app.app_context():
+            both.wait()
+            with writing() as session:
+                came.append(enter(session, link))
+
+    presses = [threading.Thread(target=press) for _ in range(2)]
+    for each in presses:
+        each.start()
+    for each in presses:
+        each.join()
+    assert [token is None for token in sorted(came, key=lambda token: token is None)] == [False, True]
 
 
 def test_a_message_that_could_not_go_in_time_is_not_sent_at_all(session, cast, access):
