@@ -50,6 +50,14 @@ PACKAGES = (
     ("Couple course", "couple", 6, None, 12),
 )
 
+# Sold on the online booking page too, with those who give therapy.
+ONLINE = "Five sessions"
+ONLINE_WITH = ("Psychologist", "Family therapist")
+ONLINE_TERMS = (
+    "Sessions cancelled with less than 24 hours’ notice count as used. What is not used within six months expires. "
+    "Before the first session you may have the whole price back."
+)
+
 
 @dataclass
 class World:
@@ -100,6 +108,8 @@ def _describe(session: Session, owner: Actor, now: datetime) -> None:
         past_booked_is_attended=True, cancellation_window_hours=24, late_cancel_bp=5_000, no_show_bp=5_000
     )
     details.change_missed_rules(session, owner, rules, now)
+    open_rules = details.OnlineRules(is_online_booking_on=True, online_lead_hours=12, online_days_ahead=60)
+    details.change_online_rules(session, owner, open_rules, now)
     kept = document_settings.current(session)
     footer = "Thank you. Sessions cancelled with less than 24 hours’ notice are charged at half the fee."
     document_settings.change(session, owner, replace(kept, document_footer=footer), now)
@@ -157,10 +167,14 @@ def _prices(session: Session, world: World, now: datetime) -> None:
                             is_duration_flexible=is_long, is_hourly=is_hourly, is_rate_flexible=is_dear,
                             is_auto_invoiced=is_auto)  # fmt: skip
         world.type_ids[name] = types.add(session, world.owner, draft, now).id
+    gives_therapy = [one.profession in ONLINE_WITH for one in people.STAFF]
+    sold_with = tuple(each for each, gives in zip(world.practitioner_ids, gives_therapy, strict=True) if gives)
     for name, fee_key, count, price_cents, months in PACKAGES:
+        is_online = name == ONLINE
         template = packages.Template(
             name=name, rows=(packages.FeeRow(world.fee_ids[fee_key], count),), price_cents=price_cents, expires_after=months,
             kind=PackageKind.PACKAGED if price_cents else PackageKind.ITEMISED, description=f"{count} at a better price",
+            is_online=is_online, terms=ONLINE_TERMS if is_online else "", practitioner_ids=sold_with if is_online else (),
         )  # fmt: skip
         world.package_ids[name] = packages.save(session, world.owner, template, now).id
 

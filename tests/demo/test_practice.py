@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from clinic.billing import storefront
 from clinic.config import Config
 from clinic.demo import house, people, practice
 from clinic.demo.house import TIMEZONE
@@ -45,6 +46,7 @@ def test_the_demo_practice_is_full_and_nothing_is_off(demo):
     now = clock.now()
     today = clock.local_date(now, TIMEZONE)
     with demo.app_context(), reading() as session:
+        assert [ware.name for ware in storefront.wares(session)] == ["Five sessions"]
         count = {
             model: session.scalar(select(func.count()).select_from(model))
             for model in (Client, Item, Invoice, PackageSale, Card)

@@ -28,6 +28,7 @@ from tests.night_fixtures import SECRET, gateway, stand_in  # noqa: F401
 from tests.views.test_night import event, on_the_hosted_page, signed, text_of
 
 
+# What is sold and to whom is tested on both databases in tests/billing/test_purchases.py; the pages need one.
 @pytest.fixture
 def config(database, stand_in):
     return Config(DATABASE_URL=database[0], SECRET_KEY="for tests only", BASE_URL="http://localhost",
@@ -135,6 +136,7 @@ def test_then_its_sessions_are_booked_at_free_times_and_staff_see_them(client, a
     assert "Booked by the client, online" in text_of(as_("fay").get(f"/invoices/{invoice_id}"))
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_the_page_is_there_only_when_switched_on_and_cards_are_taken(client, as_, write, shop, app):
     form = {"online_lead_hours": "12", "online_days_ahead": "60"}
     assert as_("olga").post("/settings/online", data=form).status_code == 303
@@ -154,6 +156,7 @@ def test_the_page_is_there_only_when_switched_on_and_cards_are_taken(client, as_
         app.config["CLINIC"] = given
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_an_order_is_refused_by_name_keeps_what_was_typed_and_is_held_back(client, write, rows, shop):
     for wrong, words in (({"first_name": " "}, "Enter first name"), ({"email": "x"}, "Enter an e-mail address"),
                          ({"agrees": ""}, "Agree to the terms")):  # fmt: skip
@@ -161,13 +164,15 @@ def test_an_order_is_refused_by_name_keeps_what_was_typed_and_is_held_back(clien
         assert (answer.status_code, words in answer.text, "Buyer" in answer.text) == (422, True, True)
     changed = client.post(shop, data=_order(client, shop, seen="100"))
     assert (changed.status_code, "The price has changed" in changed.text) == (409, True)
+    data = _order(client, shop, seen="100")
     for _ in range(throttle.ADDRESS_FREE_TRIES_MAX):
-        held = client.post(shop, data=_order(client, shop, seen="100"))
+        held = client.post(shop, data=data)
     assert (held.status_code, "Too many tries" in held.text) == (429, True)
     with rows() as session:
         assert session.query(OnlinePurchase).count() == 0
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_client_in_the_portal_buys_for_themselves_and_books_there(in_portal, rows, cast, shop):
     cleo = in_portal("cleo")
     page = cleo.get(shop).text
@@ -192,6 +197,7 @@ def test_a_client_in_the_portal_buys_for_themselves_and_books_there(in_portal, r
         assert session.query(Client).count() == 2
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_what_could_not_be_sold_is_a_red_line_and_is_sold_with_one_button(client, as_, rows, write, shop):
     away = client.post(shop, data=_order(client, shop))
     with write() as session:
