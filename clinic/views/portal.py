@@ -60,7 +60,8 @@ def sign_in() -> Answer:
             portal_access.ask(session, actor(), email, now(), there=portal_door.tail(there))
     except throttle.ThrottledError as error:
         return _held_back(form, error)
-    return render_template("portal/sent.html", email=email, is_made_up=config().is_made_up)
+    has_server = bool(config().SMTP_URL)
+    return render_template("portal/sent.html", email=email, is_made_up=config().is_made_up, has_server=has_server)
 
 
 @bp.route("/link/<link_token>", methods=["GET", "POST"])

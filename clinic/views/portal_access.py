@@ -9,6 +9,7 @@ from clinic.people import clients, portal_access
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, leave, page, say
+from clinic.views.headers import config
 
 bp = Blueprint("portal_access", __name__, url_prefix="/clients/<int:client_id>/portal")
 
@@ -28,7 +29,8 @@ def grant(client_id: int) -> Answer:
             say("Access granted, a link is on its way." if sends else "Access granted.")
         except RefusalError as error:
             form.refuse(error)
-    return page("clients/portal.html", form=form, then=url_for("clients.overview", client_id=client_id), client=known.head)
+    then = url_for("clients.overview", client_id=client_id)
+    return page("clients/portal.html", form=form, then=then, client=known.head, has_server=bool(config().SMTP_URL))
 
 
 @bp.route("/<int:access_id>/link", methods=["GET", "POST"])
@@ -47,7 +49,8 @@ def send_link(client_id: int, access_id: int) -> Answer:
         except RefusalError as error:
             form.refuse(error)
     then = url_for("clients.overview", client_id=client_id)
-    return page("clients/portal_link.html", form=form, then=then, client=head, email=email)
+    has_server = bool(config().SMTP_URL)
+    return page("clients/portal_link.html", form=form, then=then, client=head, email=email, has_server=has_server)
 
 
 @bp.route("/<int:access_id>/end", methods=["GET", "POST"])

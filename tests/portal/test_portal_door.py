@@ -131,6 +131,7 @@ def test_staff_grant_send_and_end_on_the_profile_and_the_outbox_hides_the_link(a
     fay = as_("fay")
     form = fay.get(f"/clients/{cast.cleo_id}/portal").text
     assert f'value="{CLEO}"' in form
+    assert "No mail server is set." in form
     assert fay.post(f"/clients/{cast.cleo_id}/portal", data={"email": "no address"}).status_code == 422
     assert fay.post(f"/clients/{cast.cleo_id}/portal", data={"email": CLEO, "send": "1"}).status_code == 303
     overview = fay.get(f"/clients/{cast.cleo_id}").text
