@@ -173,6 +173,22 @@ def test_every_page_open_to_strangers_is_accounted_for():
     assert public == OPEN_PAGES
 
 
+def test_no_page_of_the_portal_names_an_activity_or_an_event(in_portal, cast, write):
+    silent_items(write, cast)
+    with write() as session:
+        booking.book(session, cast.fay, review(cast, at(10, days=-2)), NOW)
+        booking.book(session, cast.fay, therapy(cast, at(12, days=-2)), NOW)
+    browser, pages = in_portal("cleo"), 0
+    for row in permission_rows.ROWS:
+        if row.allowed == permission_rows.IN_PORTAL and row.method == "GET":
+            page = browser.get(row.address(cast))
+            pages += 1
+            assert [word for word in ("Case review", "Call school", "Supervision") if word in page.text] == [], row.endpoint
+    listed = "".join(browser.get(f"/portal/appointments?which={which}").text for which in ("coming", "past"))
+    assert ("Therapy 50" in listed, "Case review" in listed) == (True, False)
+    assert pages >= 6
+
+
 def test_only_the_mailer_sends_and_only_the_outbox_writes_messages():
     sends = {path for path, text in _sources() if "smtplib" in text}
     assert sends == SENDERS
