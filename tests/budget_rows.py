@@ -417,11 +417,22 @@ def one_to_come(session: Session, cast: Cast) -> None:
 
 PORTAL = [
     Row("the portal's sign-in", "stranger", "/portal/sign-in", queries=2, kilobytes=2),
-    Row("the portal", "cleo", "/portal/", queries=8, kilobytes=3, stage=many_clients),
+    Row("the portal", "cleo", "/portal/", queries=11, kilobytes=3, stage=many_clients),
     Row("appointments in the portal", "cleo", "/portal/appointments", queries=6, kilobytes=3, stage=many_clients),
     Row("past ones in the portal", "cleo", "/portal/appointments?which=past", queries=6, kilobytes=3, stage=many_clients),
     Row("cancelling in the portal", "cleo", "/portal/appointments/1/cancel", kilobytes=2, stage=one_to_come),
     Row("moving in the portal", "cleo", "/portal/appointments/1/move", kilobytes=3, stage=one_to_come),
+    Row("invoices in the portal", "cleo", "/portal/invoices", queries=11, kilobytes=3, stage=_with_credit),
+    Row("an invoice in the portal", "cleo", "/portal/invoices/1", queries=12, kilobytes=3, stage=many_invoices),
+    Row("cards in the portal", "cleo", "/portal/cards", queries=8, kilobytes=2, stage=_with_credit),
+    Row(
+        "joining AutoPay in the portal",
+        "cleo",
+        lambda cast: f"/portal/cards/{cast.cleo_payer_id}/autopay",
+        queries=9,
+        kilobytes=3,
+        stage=_with_credit,
+    ),
     Row("own details in the portal", "cleo", "/portal/details", queries=5, kilobytes=2),
 ]
 ROWS += PORTAL

@@ -340,7 +340,6 @@ TAKINGS = [
 PAY = [
     Row("pay.pay", "GET", "/pay/nobodys-link", EVERYONE),
     Row("pay.pay", "POST", "/pay/nobodys-link", EVERYONE),
-    Row("pay.logo", "GET", "/pay/nobodys-link/logo", EVERYONE),
     Row("pay.back", "GET", "/pay/nobodys-link/back", EVERYONE),
     Row("payments.send_link", "GET", "/invoices/999999/pay-link", STAFF),
     Row("payments.send_link", "POST", "/invoices/999999/pay-link", STAFF),
@@ -502,3 +501,26 @@ PORTAL_PACKAGES = [
     *(Row("portal_packages.sessions", method, "/portal/packages/999999", IN_PORTAL) for method in ("GET", "POST")),
 ]
 ROWS += BOOK + ONLINE_SALES + PORTAL_PACKAGES
+PORTAL_MONEY = [
+    Row("portal_invoices.index", "GET", "/portal/invoices", IN_PORTAL),
+    Row("portal_invoices.show", "GET", "/portal/invoices/999999", IN_PORTAL),
+    Row("portal_invoices.download", "GET", "/portal/invoices/999999/pdf", IN_PORTAL),
+    Row("portal_invoices.receipt", "GET", "/portal/invoices/receipts/999999", IN_PORTAL),
+    Row("portal_cards.index", "GET", "/portal/cards", IN_PORTAL),
+    Row("portal_cards.back", "GET", "/portal/cards/999999/back", IN_PORTAL),
+    *(
+        Row(endpoint, method, f"/portal/{path}", IN_PORTAL)
+        for endpoint, path in (
+            ("portal_invoices.pay_one", "invoices/999999/pay"),
+            ("portal_invoices.pay_all", "invoices/payers/999999/pay"),
+            ("portal_cards.add", "cards/999999/add"),
+            ("portal_cards.keep", "cards/999999/keep"),
+            ("portal_cards.default", "cards/999999/999999/default"),
+            ("portal_cards.remove", "cards/999999/999999/remove"),
+            ("portal_cards.join", "cards/999999/autopay"),
+            ("portal_cards.leave_autopay", "cards/999999/autopay/leave"),
+        )
+        for method in ("GET", "POST")
+    ),
+]
+ROWS += PORTAL_MONEY

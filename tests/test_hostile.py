@@ -51,9 +51,10 @@ QUERY = ("q", "find", "at", "h", "day", "practitioner", "location", "type", "pag
          "payer", "which", "show", "archived", "email", "night", "session_id")  # fmt: skip
 ODD_WORDS = (HUGE, "0" * 5_000, SCRIPT, "2026-02-30", "9999-12-31", "0001-01-01", "٣", "-5", "\u202eevil", "x" * 10_000, "a\0b")
 # No page without what another program puts behind the question mark.
-NEEDS_WORDS = {"book.back", "cards.back", "live.changes", "pay.back"}
+NEEDS_WORDS = {"book.back", "cards.back", "live.changes", "pay.back", "portal_cards.back"}
 # These answer with no page.
-PDFS = {"invoices.download", "invoices.logo", "portal.logo", "portal_appointments.calendar_file", "receipts.download"}
+PDFS = {"invoices.download", "invoices.logo", "portal.logo", "portal_appointments.calendar_file", "portal_invoices.download",
+        "portal_invoices.receipt", "receipts.download"}  # fmt: skip
 Where = tuple[str, dict[str, str], int, bool]  # page, headers, which form of it, whether its like was tried
 URLENCODED = "application/x-www-form-urlencoded"
 

@@ -36,6 +36,7 @@ class Arrangement:
     enrolled_at: datetime | None
     ended_reason: str
     skipped_for: str = ""  # why the coming night would leave an enrolled payer out, besides owing nothing
+    consent_text: str = ""
 
     @property
     def card(self) -> KeptCard | None:
@@ -135,6 +136,7 @@ def _of(
         held_reason=live.held_reason if live is not None else "",
         consented_by=live.consented_by if live is not None else "",
         enrolled_at=live.enrolled_at if live is not None else None,
+        consent_text=live.consent_text if live is not None else "",
         ended_reason=row.ended_reason if row is not None and live is None else "",
         skipped_for=skipped_for,
     )

@@ -4,8 +4,8 @@ import re
 from datetime import date
 from typing import Any
 
-from wtforms import HiddenField
-from wtforms.validators import Regexp
+from wtforms import BooleanField, HiddenField
+from wtforms.validators import InputRequired, Regexp
 
 from clinic.forms.base import HouseForm, OnceForm, line, text_area
 from clinic.forms.book import TimeForm
@@ -90,3 +90,15 @@ def day_of(typed: str | None) -> date | None:
         return date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
         return None
+
+
+class JoinForm(OnceForm):
+    """Ask for consent to AutoPay."""
+
+    agrees = BooleanField("I have read this text and agree", [InputRequired("Tick that you agree.")])
+
+
+class RemoveCardForm(OnceForm):
+    """Confirm that a card goes, and AutoPay with it where the page said so."""
+
+    leaves = HiddenField()

@@ -1,24 +1,20 @@
 """A payer's cards: kept on the processor's own page, chosen and removed here."""
 
-import re
-
-from flask import Blueprint, abort, g, redirect, request, url_for
+from flask import Blueprint, redirect, request, url_for
 
 from clinic.billing import cards
-from clinic.billing.stripe_gateway import Gateway, GatewayError, Setup, gateway_from
+from clinic.billing.stripe_gateway import Setup
 from clinic.forms.autopay import CardReturnForm
 from clinic.kernel.database import reading, writing
-from clinic.kernel.errors import NotFoundError, RefusalError
+from clinic.kernel.errors import RefusalError
 from clinic.people import clients
 from clinic.practice.permissions import Permission
+from clinic.views import card_visits
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, leave, page, say
 from clinic.views.clients import profile_context
-from clinic.views.headers import config
 
 bp = Blueprint("cards", __name__, url_prefix="/clients/<int:client_id>/payers/<int:payer_id>/cards")
-NO_ANSWER = "The card processor does not answer. Nothing was changed; try again in a moment."
-_SESSION = re.compile(r"cs_[A-Za-z0-9_]{1,200}")
 
 
 @bp.route("/add", methods=["GET", "POST"])
@@ -26,24 +22,11 @@ _SESSION = re.compile(r"cs_[A-Za-z0-9_]{1,200}")
 def add(client_id: int, payer_id: int) -> Answer:
     """Send the browser to the processor's page, where the card's number is typed; it never comes here."""
     with reading() as session:
-        customer = cards.customer(session, cards.payer_for(session, actor(), client_id, payer_id))
+        payer = cards.payer_for(session, actor(), client_id, payer_id)
     if request.method == "GET":
         return redirect(_billing(client_id))
-    gateway = _gateway()
-    try:
-        called = customer.stripe_customer or gateway.new_customer(name=customer.name, key=customer.key)
-        with writing() as session:
-            called = cards.know_as(session, actor(), payer_id, called, now())
-        there = url_for(".back", client_id=client_id, payer_id=payer_id)
-        address = gateway.start_setup(
-            customer=called,
-            currency=g.house.currency,
-            success_url=f"{config().BASE_URL}{there}?session_id={{CHECKOUT_SESSION_ID}}",
-            cancel_url=f"{config().BASE_URL}{_billing(client_id)}",
-        )
-    except GatewayError as error:
-        raise RefusalError(NO_ANSWER) from error
-    return leave(address)
+    there = url_for(".back", client_id=client_id, payer_id=payer_id)
+    return leave(card_visits.start(payer, back=there, cancel=_billing(client_id)))
 
 
 @bp.get("/back")
@@ -94,40 +77,15 @@ def remove(client_id: int, payer_id: int, card_id: int) -> Answer:
         with writing() as session:
             cards.payer_for(session, actor(), client_id, payer_id)
             called = cards.remove(session, actor(), payer_id, card_id, now())
-        say(_let_go(called))
+        say(card_visits.let_go(called))
     return leave(_billing(client_id))
-
-
-def _let_go(called: str) -> str:
-    gateway = gateway_from(config())
-    try:
-        if gateway is not None:
-            gateway.detach(called)
-    except GatewayError:
-        return "The card is removed here. The processor did not answer; remove it in its own pages too."
-    return "The card is removed."
 
 
 def _setup(client_id: int, payer_id: int, session_id: str) -> Setup:
     """Read the visit to the hosted page, if it was this payer's."""
     with reading() as session:
         payer = cards.payer_for(session, actor(), client_id, payer_id)
-    if not _SESSION.fullmatch(session_id):
-        abort(404)
-    try:
-        setup = _gateway().setup(session_id)
-    except GatewayError as error:
-        raise RefusalError(NO_ANSWER) from error
-    if payer.stripe_customer is None or setup.customer != payer.stripe_customer:
-        raise NotFoundError("session")
-    return setup
-
-
-def _gateway() -> Gateway:
-    gateway = gateway_from(config())
-    if gateway is None:
-        raise RefusalError(cards.NO_KEY)
-    return gateway
+    return card_visits.setup_of(payer, session_id)
 
 
 def _billing(client_id: int) -> str:

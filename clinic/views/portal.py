@@ -16,7 +16,7 @@ from clinic.messages import sign_in_links
 from clinic.people import portal_access, portal_visits, throttle
 from clinic.people.portal_visits import Visit
 from clinic.practice import logo as practice_logo
-from clinic.views import portal_door, portal_packages
+from clinic.views import portal_door, portal_invoices, portal_packages
 from clinic.views.access import actor, now, portal, public
 from clinic.views.answer import Answer, page
 from clinic.views.frame import known
@@ -27,7 +27,7 @@ from clinic.views.portal_frame import Box
 bp = Blueprint("portal", __name__, url_prefix="/portal")
 LOGO_SECONDS = 3_600
 # The figures of the first page, each read in the page's own door; a box that returns None is left out.
-BOXES: tuple[Callable[[Session, Visit, datetime], Box | None], ...] = (portal_packages.box,)
+BOXES: tuple[Callable[[Session, Visit, datetime], Box | None], ...] = (portal_invoices.box, portal_packages.box)
 
 
 @bp.get("/")

@@ -67,7 +67,6 @@ def test_an_invoice_is_paid_by_link_and_booked_once_whoever_tells_first(client, 
     page = client.get(link).text
     assert "$150.00" in page
     assert "logo" not in page
-    assert client.get(f"{link}/logo").status_code == 404
     assert "Cleo" not in page
     away = client.post(link)
     assert away.status_code == 303
@@ -201,10 +200,9 @@ def test_the_pages_behind_a_link_carry_the_logo(client, as_, write, sent):
     Image.new("RGB", (120, 40), "navy").save(image, "PNG")
     with write() as session:
         logo.replace(session, CLOCK, logo.looked_at(image.getvalue()), clock.now())
-    assert f'src="{link}/logo' in client.get(link).text
-    answer = client.get(f"{link}/logo")
+    [address] = re.findall(r'<img src="([^"]+)"', client.get(link).text)
+    answer = client.get(address)
     assert (answer.status_code, answer.mimetype, answer.data) == (200, "image/png", image.getvalue())
-    assert client.get("/pay/nobodys-link/logo").status_code == 404
 
 
 def receipts_of(rows):
