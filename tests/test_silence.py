@@ -98,7 +98,7 @@ OPEN_PAGES = {
     # A practitioner's own feed under its secret address: staff's, so Activities stand in it (rulebook 1.11).
     "feeds.subscribed",
     # What a payer owes and nothing of what was done (see pay_links.Bill); an amount comes from invoices alone.
-    "pay.pay", "pay.back", "pay.logo",
+    "pay.pay", "pay.back",
     # The way into the portal: it says nothing of anyone. What stands inside is tested in tests/portal.
     "portal.sign_in", "portal.link", "portal.logo",
     # Packages on offer, and the free times of who bought one: only appointment types are ever offered (`calendar/online`).
