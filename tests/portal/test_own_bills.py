@@ -92,6 +92,7 @@ def test_only_issued_invoices_that_name_the_client_of_payers_the_address_may_see
 
     assert seen(visit(cast.cleo_id)) == {mine}
     assert seen(visit(cast.cleo_id, "Gran@clients.example")) == {mine, hers}
+    assert seen(visit(cast.cleo_id, "claims@pellworth.example")) == {mine}, "not even under an organisation's own address"
     assert seen(visit(cast.otto_id, "otto@clients.example")) == {ottos}
     assert seen(visit(cast.otto_id)) == {ottos, for_otto}, "who pays for Otto, in Otto's portal"
     [owed] = own_bills.owed(session, visit(cast.cleo_id))
