@@ -239,7 +239,7 @@ INVOICE_LINES = [
         Row(f"invoice_lines.{verb}", method, f"/invoices/999999/draft/{word}", STAFF)
         for verb, word in (
             ("add_sessions", "add-sessions"), ("add_fee", "add-fee"), ("add", "add"), ("edit", "999999/edit"),
-            ("remove", "999999/remove"),
+            ("remove", "999999/remove"), ("words", "words"),
         )
         for method in ("GET", "POST")
     ),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from clinic.billing import invoices, ledger, lines, releasing, sessions, states, work
@@ -46,6 +46,36 @@ class Creditable:
     def left_total_cents(self) -> int:
         """Return what of the line can be credited, with tax."""
         return self.left_net_cents + self.left_tax_cents
+
+
+@dataclass(frozen=True)
+class Follower:
+    """Be a document that came after an invoice: it credits some of it (`cents` is negative) or takes its place."""
+
+    invoice_id: int
+    number: str | None
+    words: str
+    cents: int
+
+
+def followers(session: Session, invoice: Invoice) -> list[Follower]:
+    """List the credit notes over an invoice and the invoices that take its place, in the order they were made.
+
+    A package's invoice has none to list: its sessions say what became of each.
+    """
+    if invoice.issued_at is None or invoice.source is InvoiceSource.PACKAGE:
+        return []
+    found = session.scalars(
+        select(Invoice)
+        .where(or_(Invoice.credited_invoice_id == invoice.id, Invoice.corrects_invoice_id == invoice.id))
+        .order_by(Invoice.id)
+    )
+    return [
+        Follower(each.id, each.number, "Credit note", -each.total_cents)
+        if each.kind is InvoiceKind.CREDIT_NOTE
+        else Follower(each.id, each.number, "Replaced by", each.total_cents)
+        for each in found
+    ]
 
 
 def creditable(session: Session, invoice: Invoice) -> list[Creditable]:

@@ -1,4 +1,4 @@
-"""The drafts a session may be put on: what stands on them, and putting it there (rulebook 2.5)."""
+"""Drafts: those a session may be put on (rulebook 2.5), and what one says beside its lines."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from clinic.billing import invoices, work
 from clinic.billing.work import Work
 from clinic.kernel import clock
-from clinic.kernel.errors import RefusalError
+from clinic.kernel.errors import ClashError, RefusalError
 from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, InvoiceSource
 from clinic.models.people import Client
 from clinic.practice import settings
@@ -93,3 +93,17 @@ def put(session: Session, who: Actor, item_id: int, share_id: int, now: datetime
         draft = invoices.invoice_for(session, who, invoice_id)
     invoices.add_share(session, draft, share_id)
     return draft
+
+
+def word(session: Session, who: Actor, invoice_id: int, *, reference: str, note: str) -> None:
+    """Put the payer's reference and a note for them on a draft. Safe to repeat.
+
+    Raises:
+        NotFoundError: there is no such invoice, or it is not theirs.
+        ClashError: it was issued meanwhile; what is issued never changes.
+    """
+    draft = invoices.invoice_for(session, who, invoice_id)
+    if draft.issued_at is not None:
+        raise ClashError(f"Invoice {draft.number} was issued; what is issued never changes.")
+    draft.reference, draft.note = reference, note
+    session.flush()

@@ -1,19 +1,18 @@
 """A client's billing overview: what each payer was billed for this client, owes and has unallocated."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session
 
-from clinic.billing import payments, register, work
+from clinic.billing import history, joint, register, work
 from clinic.billing.ledger import PayerSums
-from clinic.billing.payments import Disputed, Settlement
+from clinic.billing.payments import Disputed
 from clinic.billing.work import Work
-from clinic.kernel import clock
-from clinic.models.billing import Invoice, InvoiceKind
+from clinic.models.billing import Invoice
 from clinic.models.money import Account, Posting
 from clinic.models.people import Client, ClientContact, Contact
 from clinic.people import clients, contacts
@@ -21,7 +20,6 @@ from clinic.practice import settings
 from clinic.practice.permissions import Actor
 
 INVOICES_MAX = 300
-HISTORY_MAX = 12
 
 
 @dataclass(frozen=True)
@@ -60,24 +58,12 @@ class Billed:
 
 
 @dataclass(frozen=True)
-class Event:
-    """Be one line of the history: an invoice issued or a payment received."""
-
-    day: date
-    words: str
-    by: str
-    amount_cents: int
-    invoice_id: int | None
-    payment_id: int | None = None
-
-
-@dataclass(frozen=True)
 class Overview:
     """Be the billing overview of one client."""
 
     client_id: int
     payers: tuple[Billed, ...]
-    history: tuple[Event, ...]
+    history: tuple[history.Event, ...]
     disputes: tuple[Disputed, ...] = ()
     discount_bp: int = 0
 
@@ -111,19 +97,20 @@ def of_client(session: Session, who: Actor, client: clients.Profile, now: dateti
     """Return the billing overview of a client of theirs, in a fixed number of queries."""
     client_id = client.head.id
     today = settings.house(session).local_date(now)
-    found = session.scalars(
-        select(Invoice)
-        .where(Invoice.client_id == client_id)
+    named = session.execute(
+        select(Invoice, joint.part(client_id))
+        .where(joint.names(client_id))
         .order_by(Invoice.issue_date.desc().nulls_first(), Invoice.id.desc())
         .limit(INVOICES_MAX)
     ).all()
+    found, parts = [invoice for invoice, _ in named], {invoice.id: cents for invoice, cents in named if cents is not None}
     waiting = work.uninvoiced(session, who, now, client_id=client_id)
     payer_ids = list(dict.fromkeys([client.default_payer_id, *(i.payer_id for i in found), *(w.payer_id for w in waiting)]))
     payers = _payers(session, payer_ids, client_id)
     rows = register.rows_of(session, found, {payer_id: row.name for payer_id, row in payers.items()}, today)
+    rows = [_part(row, parts[row.id]) if row.id in parts else row for row in rows]
     issued = {invoice.id: invoice for invoice in found if invoice.issued_at is not None}
-    ahead = [key for key, row in payers.items() if row.unallocated and not row.covers_others]
-    paid = payments.settlements(session, list(issued), credit_of=ahead)
+    told = history.of(session, issued, [key for key, row in payers.items() if not row.covers_others])
     return Overview(
         client_id=client_id,
         payers=tuple(
@@ -140,10 +127,15 @@ def of_client(session: Session, who: Actor, client: clients.Profile, now: dateti
             )
             for payer_id in payer_ids
         ),
-        history=_history(issued, paid, today, settings.house(session).timezone),
-        disputes=tuple(each for each in _disputes(paid) if not each.is_lost),
+        history=told.events,
+        disputes=tuple(each for each in told.disputes if not each.is_lost),
         discount_bp=payers[client.default_payer_id].discount_bp,
     )
+
+
+def _part(row: register.Row, cents: int) -> register.Row:
+    # The others' sessions on it are not this client's; of what is owed, at most the client's own.
+    return replace(row, total_cents=cents, balance_cents=min(row.balance_cents, cents), joint_cents=row.total_cents)
 
 
 def _payers(session: Session, payer_ids: Sequence[int], client_id: int) -> dict[int, Any]:
@@ -164,38 +156,3 @@ def _payers(session: Session, payer_ids: Sequence[int], client_id: int) -> dict[
         .where(Contact.id.in_(payer_ids))
     )  # fmt: skip
     return {row.id: row for row in found}
-
-
-def _disputes(paid: Mapping[int, Sequence[Settlement]]) -> Sequence[Disputed]:
-    # A payment may stand on several invoices.
-    found = {each.payment_id: each.disputed for settled in paid.values() for each in settled if each.disputed is not None}
-    return list(found.values())
-
-
-def _history(
-    issued: Mapping[int, Invoice], paid: Mapping[int, Sequence[Settlement]], today: date, timezone: str
-) -> tuple[Event, ...]:
-    events = [_issued(invoice, today) for invoice in issued.values()]
-    # Money on no invoice yet, of payers who pay for nobody else: here it is found again, to be refunded for example.
-    events += [
-        Event(
-            each.received_date, f"{'Payment' if invoice_id else 'Credit'}, {each.words}", each.taken_by, -each.amount_cents,
-            invoice_id or None, each.payment_id,
-        )
-        for invoice_id, settled in paid.items()
-        for each in settled
-        if each.amount_cents
-    ]  # fmt: skip
-    events += [
-        Event(clock.local_date(each.closed_at, timezone), f"Disputed and lost, {each.words}", "", each.amount_cents, None,
-              each.payment_id)
-        for each in _disputes(paid)
-        if each.is_lost and each.closed_at is not None
-    ]  # fmt: skip
-    return tuple(sorted(events, key=lambda event: event.day, reverse=True)[:HISTORY_MAX])
-
-
-def _issued(invoice: Invoice, today: date) -> Event:
-    if invoice.kind is InvoiceKind.CREDIT_NOTE:
-        return Event(invoice.issue_date or today, f"Credit note {invoice.number}", "", -invoice.total_cents, invoice.id)
-    return Event(invoice.issue_date or today, f"Invoice {invoice.number} issued", "", invoice.total_cents, invoice.id)

@@ -33,7 +33,6 @@ from clinic.practice.permissions import Actor
 
 # Who took it when none of the staff did.
 BY_LINK, ONLINE, NIGHT = "The payer, by link", "The client, online", "The night"
-ON_NO_INVOICE = 0  # where a payment stands that is the payer's credit
 POSTED = failpoints.declare("payment-posted", "a payment is posted and on no invoice yet, its transaction open")
 ALLOCATED = failpoints.declare("payment-allocated", "a payment is on its invoices, its transaction open")
 
@@ -191,19 +190,11 @@ def payment_for(session: Session, who: Actor, payment_id: int) -> Payment:
     return payment
 
 
-def settlements(
-    session: Session, invoice_ids: Collection[int], *, credit_of: Collection[int] = ()
-) -> dict[int, list[Settlement]]:
+def settlements(session: Session, invoice_ids: Collection[int]) -> dict[int, list[Settlement]]:
     """Return what was paid on each invoice, payment by payment, oldest first.
 
     Reversed ones are left out; one that was disputed and lost stays, with nothing on the invoice any more.
-
-    Args:
-        credit_of: payers whose payments with something on no invoice yet are listed too, under `ON_NO_INVOICE`.
     """
-    is_wanted = and_(Posting.account == Account.RECEIVABLE, Posting.invoice_id.in_(invoice_ids))
-    if credit_of:
-        is_wanted = or_(is_wanted, and_(Posting.account == Account.UNALLOCATED, Posting.payer_id.in_(credit_of)))
     paid = -func.sum(Posting.amount_cents)
     newest = select(func.max(Dispute.id)).where(Dispute.payment_id == Payment.id).correlate(Payment).scalar_subquery()
     found = session.execute(
@@ -213,15 +204,16 @@ def settlements(
         .outerjoin(PaymentMethodName, PaymentMethodName.method == Payment.method)
         .outerjoin(Checkout, Checkout.payment_id == Payment.id)
         .outerjoin(Dispute, and_(Dispute.id == newest, Dispute.status != DisputeStatus.WON))
-        .where(is_wanted)
+        .where(Posting.account == Account.RECEIVABLE, Posting.invoice_id.in_(invoice_ids))
         .group_by(Posting.invoice_id, Payment.id, User.name, PaymentMethodName.name, Checkout.id, Dispute.id)
         .having(or_(paid != 0, Dispute.status == DisputeStatus.LOST))
         .order_by(Payment.received_date, Payment.id)
     )
-    made: dict[int, list[Settlement]] = {invoice_id: [] for invoice_id in (*invoice_ids, ON_NO_INVOICE)}
+    made: dict[int, list[Settlement]] = {invoice_id: [] for invoice_id in invoice_ids}
     for invoice_id, payment, name, called, visit_id, purchase_id, dispute, cents in found:
+        assert invoice_id is not None
         method_name = called or METHOD_NAMES[payment.method]
-        made[invoice_id or ON_NO_INVOICE].append(
+        made[invoice_id].append(
             Settlement(
                 payment_id=payment.id,
                 received_date=payment.received_date,
@@ -229,14 +221,20 @@ def settlements(
                 method_name=method_name,
                 reference=payment.reference,
                 amount_cents=int(cents),
-                taken_by=name or (ONLINE if purchase_id else BY_LINK if visit_id else NIGHT),
-                disputed=_disputed(payment, method_name, dispute) if dispute is not None else None,
+                taken_by=name or taken_by(is_online=purchase_id is not None, is_by_link=visit_id is not None),
+                disputed=disputed_of(payment, method_name, dispute) if dispute is not None else None,
             )
         )
     return made
 
 
-def _disputed(payment: Payment, method_name: str, dispute: Dispute) -> Disputed:
+def taken_by(*, is_online: bool, is_by_link: bool) -> str:
+    """Say who took a payment that nobody of the staff took."""
+    return ONLINE if is_online else BY_LINK if is_by_link else NIGHT
+
+
+def disputed_of(payment: Payment, method_name: str, dispute: Dispute) -> Disputed:
+    """Return what a document or a page says of a disputed payment."""
     return Disputed(
         payment_id=payment.id,
         words=way_words(payment.method, method_name, payment.reference),

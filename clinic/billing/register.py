@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from clinic.billing import invoices, states
+from clinic.billing import invoices, joint, states
 from clinic.billing.states import State
 from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, PackageSale
 from clinic.models.money import Account, Posting
@@ -70,8 +70,9 @@ class Row:
     client_id: int | None
     payer_id: int
     state: State
-    total_cents: int
+    total_cents: int  # a credit note's is negative
     balance_cents: int
+    joint_cents: int | None = None  # of an invoice for several clients: what it comes to for all of them
 
 
 def page(session: Session, who: Actor, wish: Wish, *, number: int, today: date) -> Listing[Row]:
@@ -173,7 +174,7 @@ def _conditions(session: Session, wish: Wish, owed: ColumnElement[Any], today: d
     }
     conditions = by_filter[wish.shown]
     if wish.client_id is not None:
-        conditions.append(Invoice.client_id == wish.client_id)
+        conditions.append(joint.names(wish.client_id))
     if wish.from_date is not None:
         conditions.append(Invoice.issue_date >= wish.from_date)
     if wish.until_date is not None:
@@ -199,7 +200,10 @@ def _matches(text: str) -> ColumnElement[bool]:
         func.lower(Contact.name),
         func.lower(func.coalesce(Client.first_name + " " + Client.last_name, "")),
     ]
-    return or_(*(column.contains(typed, autoescape=True) for column in columns))
+    # An invoice for several clients names each on their lines.
+    on_line = select(InvoiceLine.invoice_id).where(func.lower(InvoiceLine.description).contains(typed, autoescape=True))
+    named = and_(Invoice.client_id.is_(None), Invoice.id.in_(on_line))
+    return or_(*(column.contains(typed, autoescape=True) for column in columns), named)
 
 
 def _rows(session: Session, found: Sequence[Any], today: date) -> list[Row]:
@@ -221,7 +225,7 @@ def _shape(session: Session, found: Sequence[tuple[Invoice, str, Client | None]]
             client_id=invoice.client_id,
             payer_id=invoice.payer_id,
             state=state[invoice.id],
-            total_cents=invoice.total_cents,
+            total_cents=-invoice.total_cents if invoice.kind is InvoiceKind.CREDIT_NOTE else invoice.total_cents,
             balance_cents=state[invoice.id].owed_cents,
         )
         for invoice, payer, client in found

@@ -8,12 +8,24 @@ from wtforms.validators import InputRequired, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from clinic.billing.invoices import NewLine
-from clinic.forms.base import DayField, HouseForm, MoneyField, OnceForm, PercentField, WholeField, line, options
+from clinic.forms.base import (
+    NAME_CHARS_MAX,
+    DayField,
+    HouseForm,
+    MoneyField,
+    OnceForm,
+    PercentField,
+    WholeField,
+    line,
+    options,
+    text_area,
+)
 from clinic.models.billing import Fee
 from clinic.models.money import Method
 
 CODE_CHARS_MAX = 20
 QUANTITY_MAX = 1000
+NOTE_CHARS_MAX = 500
 ID_MAX = 2**31 - 1  # the largest id a database holds
 
 
@@ -106,6 +118,13 @@ class SessionsForm(OnceForm):
         """Ask for at least one."""
         if not field.data:
             raise ValidationError("Tick the sessions to add.")
+
+
+class WordsForm(HouseForm):
+    """Ask what an invoice says beside its lines."""
+
+    reference = line("Reference", most=NAME_CHARS_MAX, render_kw={"autocomplete": "off"})
+    remark = text_area("Note", most=NOTE_CHARS_MAX, render_kw={"rows": 2})
 
 
 class PaymentForm(OnceForm):

@@ -2,8 +2,8 @@
 
 from flask import Blueprint, request, url_for
 
-from clinic.billing import discounts, fees, invoices, packages
-from clinic.forms.invoices import FeeLineForm, LineForm, SessionsForm
+from clinic.billing import discounts, drafts, fees, invoices, packages
+from clinic.forms.invoices import FeeLineForm, LineForm, SessionsForm, WordsForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.models.billing import InvoiceLine
@@ -111,6 +111,22 @@ def remove(invoice_id: int, line_id: int) -> Answer:
     with writing() as session:
         invoices.remove_line(session, invoices.invoice_for(session, actor(), invoice_id), line_id)
     return show_lines(invoice_id)
+
+
+@bp.route("/invoices/<int:invoice_id>/draft/words", methods=["GET", "POST"])
+@requires(Permission.EDIT_INVOICES)
+def words(invoice_id: int) -> Answer:
+    """Put a reference and a note on the draft."""
+    if request.method == "GET":
+        return show(invoice_id)
+    form = WordsForm(request.form, prefix="words-")
+    if form.validate():
+        try:
+            with writing() as session:
+                drafts.word(session, actor(), invoice_id, reference=form.reference.data or "", note=form.remark.data or "")
+        except RefusalError as error:
+            form.refuse(error)
+    return show_lines(invoice_id, Opened(form, "words"))
 
 
 def _typed(line: InvoiceLine) -> dict[str, object]:

@@ -6,13 +6,13 @@ from typing import Any
 from flask import redirect, request, url_for
 from sqlalchemy.orm import Session
 
-from clinic.billing import fees, invoices, panel, sheet, work
+from clinic.billing import credit_notes, fees, invoices, panel, sheet, work
 from clinic.billing.panel import Panel
 from clinic.billing.sheet import Sheet
 from clinic.billing.work import Work
 from clinic.calendar import package_view
 from clinic.forms.base import HouseForm
-from clinic.forms.invoices import ConfirmForm, FeeLineForm, LineForm, PaymentForm, SessionsForm
+from clinic.forms.invoices import ConfirmForm, FeeLineForm, LineForm, PaymentForm, SessionsForm, WordsForm
 from clinic.kernel import money
 from clinic.kernel.database import reading
 from clinic.models.billing import Invoice, InvoiceSource
@@ -24,7 +24,7 @@ from clinic.views.headers import config
 
 @dataclass(frozen=True)
 class Editor:
-    """Be what a draft's lines are edited with: three ways to add, and perhaps the line being edited."""
+    """Be what a draft is edited with: three ways to add a line, its words, and perhaps the line being edited."""
 
     waiting: list[Work]
     client_name: str
@@ -32,6 +32,7 @@ class Editor:
     sessions: SessionsForm
     fee: FeeLineForm
     line: LineForm
+    words: WordsForm
     edit: LineForm | None = None
     editing_id: int | None = None
 
@@ -57,6 +58,7 @@ def show(
         is_payable = (paper.balance_cents > 0 and not paper.is_draft) or payment is not None
         shown = payment_panel(session, invoice, paper) if is_payable else None
         editor = _editor(session, invoice, opened) if paper.is_draft else None
+        followers = credit_notes.followers(session, invoice)
         sale = None
         if invoice.source is InvoiceSource.PACKAGE:
             owed = paper.balance_cents
@@ -77,6 +79,7 @@ def show(
         panel=shown,
         editor=editor,
         sale=sale,
+        followers=followers,
         before_id=invoice.credited_invoice_id or invoice.corrects_invoice_id,
         can_edit=who.may(Permission.EDIT_INVOICES),
         can_write_off=who.may(Permission.REFUND),
@@ -113,6 +116,7 @@ def _editor(session: Session, invoice: Invoice, opened: Opened | None) -> Editor
         sessions=SessionsForm(prefix="sessions-"),
         fee=FeeLineForm(prefix="fee-", fees=fee_choices(session)),
         line=LineForm(prefix="line-"),
+        words=WordsForm(prefix="words-", data={"reference": invoice.reference, "remark": invoice.note}),
     )
     if opened is None:
         return editor

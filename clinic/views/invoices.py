@@ -104,7 +104,7 @@ def start() -> Answer:
             draft = invoices.draft(session, actor(), payer_id=form.payer.data, client_id=client_id, now=now())
             key.location = url_for(".show", invoice_id=draft.id)
         return leave(key.location)
-    return page("billing/new.html", client=client, form=form)
+    return page("billing/new.html", client=client, form=form, package_url=_package_url(client_id))
 
 
 @bp.get("/invoices/<int:invoice_id>")

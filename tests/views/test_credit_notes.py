@@ -59,7 +59,10 @@ def test_correct_leads_to_a_draft_that_says_what_it_replaces(as_, rows, write, c
     again = fay.post(f"{here}/correct", data={"once": key_of(fay.get(f"{here}/correct"))})
     assert again.status_code == 409
     assert "credited already" in again.text
-    assert "Correct</a>" not in fay.get(here).text
+    was = fay.get(here).text
+    assert "Correct</a>" not in was
+    assert 'Replaced by <a href="/invoices/3">draft</a>' in was
+    assert 'Credit note <a href="/invoices/2">CN-0001</a>' in was
     with rows() as session:
         assert session.get_one(Attendee, attendee_id).do_not_invoice is False
 
@@ -74,6 +77,7 @@ def test_only_who_may_writes_off_and_takes_it_back(as_, write, cast):
     assert bill.post(f"{here}/write-off", data={"once": key_of(asked), "reason": "Moved away"}).status_code == 303
     page = bill.get(here)
     assert "Written off" in page.text
+    assert "Credit note</a>" not in page.text  # the write-off is taken back first
     undo = re.search(r'write-off/undo.*?name="once" value="([^"]+)"', page.text, re.DOTALL)[1]
     assert bill.post(f"{here}/write-off/undo", data={"once": undo}).status_code == 303
     assert "Unpaid" in bill.get(here).text

@@ -288,3 +288,26 @@ def test_a_hostile_name_is_printed_as_it_is_and_nothing_else(as_, cast, write):
     pdf = fay.get(f"/invoices/{made_id}/pdf")
     assert pdf.status_code == 200
     assert "<script>alert(1)</script>" in pypdf.PdfReader(io.BytesIO(pdf.data)).pages[0].extract_text()
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_draft_takes_a_reference_and_a_note_that_its_document_says(as_, draft_id, headers, rows):
+    fay, here = as_("fay"), f"/invoices/{draft_id}"
+    typed = {"words-reference": "PO <7>", "words-remark": "For the school.\nSecond line."}
+    assert fay.post(f"{here}/draft/words", data=typed, headers=headers).status_code == (200 if headers else 303)
+    refused = fay.post(f"{here}/draft/words", data=typed | {"words-remark": "x" * 501}, headers=headers)
+    assert refused.status_code == 422
+    assert "At most 500 characters" in refused.text
+    fay.post(
+        f"{here}/draft/add",
+        data={"line-description": "Letter", "line-unit": "20", "line-quantity": "1", "line-once": once.new_key()},
+    )
+    fay.post(f"{here}/issue", data={"once": once.new_key()})
+    page = fay.get(f"{here}/print").text
+    assert "PO &lt;7&gt;" in page
+    assert "For the school." in page
+    late = fay.post(f"{here}/draft/words", data={"words-reference": "other"}, headers=headers)
+    assert late.status_code == 409
+    with rows() as session:
+        invoice = session.get(Invoice, draft_id)
+        assert (invoice.reference, invoice.snapshot["reference"]) == ("PO <7>", "PO <7>")

@@ -155,7 +155,7 @@ def test_the_billing_overview_invoices_what_is_uninvoiced(as_, cast, write, rows
         given_session(session, cast, payer_id=cast.pellworth_id, fee_cents=7_000)
     fay, here = as_("fay"), f"/clients/{cast.cleo_id}/billing"
     page = fay.get(here).text
-    assert "2 uninvoiced sessions, $300.00" in page
+    assert "2 uninvoiced, $300.00" in page
     assert "$370.00" in page
     posted = {"once": once.new_key()}
     first = fay.post(f"{here}/{cast.cleo_payer_id}/invoice", data=posted)

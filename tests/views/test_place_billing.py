@@ -132,3 +132,13 @@ def test_a_divided_session_shows_every_invoice_and_what_is_on_none(as_, cast, wr
     assert "INV-0002</a>, Pellworth" in shown
     assert 'href="/invoices/2#pay">Add Payment' in shown
     assert "Create Invoice" not in shown
+
+
+def test_a_click_that_bills_all_says_first_which_activities_the_client_will_see(as_, cast, write):
+    with write() as session:
+        booking.book(session, cast.fay, review(cast, at(9, days=-1)), NOW)
+    fay = as_("fay")
+    assert "Cleo Abernathy will see this Activity on it" in fay.get(f"/clients/{cast.cleo_id}/billing").text
+    listed = fay.get("/invoices/?show=uninvoiced").text
+    assert "Look at them" in listed
+    assert "Create Invoice" not in listed

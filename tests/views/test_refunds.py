@@ -84,4 +84,4 @@ def test_credit_is_found_again_on_the_clients_billing(as_, write, cast):
     with write() as session:
         payments.record(session, cast.fay, payer_id=cast.cleo_payer_id, method=Method.CASH, amount_cents=4_000, now=NOW)
     page = as_("bill").get(f"/clients/{cast.cleo_id}/billing").text
-    assert '/payments/1/">Credit, Cash</a>' in page
+    assert '/payments/1/">Payment, Cash</a>' in page
