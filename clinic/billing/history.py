@@ -93,10 +93,8 @@ def of(session: Session, issued: Mapping[int, Invoice], sole: Collection[int]) -
     return History(tuple(newest[:EVENTS_MAX]), tuple(disputed.values()))
 
 
-def _moved(
-    session: Session, issued: Mapping[int, Invoice], sole: Collection[int], shared: Collection[int]
-) -> Sequence[Any]:
-    """Read the legs that are told: of money come and gone, of what was given up, of what was put on shared payers' invoices."""
+def _moved(session: Session, issued: Mapping[int, Invoice], sole: Collection[int], shared: Collection[int]) -> Sequence[Any]:
+    """Read the legs that are told: money come and gone, what was given up, what was put on shared payers' invoices."""
     event = LedgerTransaction.event
     on_invoice = Posting.account == Account.RECEIVABLE
     told = or_(
