@@ -44,6 +44,7 @@ class Bought:
     status: PurchaseStatus
     name: str
     total_cents: int
+    paid_at: datetime | None
     email: str
     is_begun: bool  # the processor's page was opened
     client_id: int | None
@@ -82,8 +83,8 @@ def bought(session: Session, token: str, now: datetime) -> Bought:
     practice = settings.practice(session)
     return Bought(
         id=purchase.id, token=purchase.token, house=settings.house(session), status=purchase.status,
-        name=purchase.offered["name"], total_cents=purchase.total_cents, email=purchase.email, is_begun=visit_id is not None,
-        client_id=purchase.client_id, sale_id=sale_id, practice_phone=practice.phone,
+        name=purchase.offered["name"], total_cents=purchase.total_cents, paid_at=purchase.paid_at, email=purchase.email,
+        is_begun=visit_id is not None, client_id=purchase.client_id, sale_id=sale_id, practice_phone=practice.phone,
     )  # fmt: skip
 
 

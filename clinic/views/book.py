@@ -11,10 +11,11 @@ from clinic.billing.storefront import Ware
 from clinic.billing.stripe_gateway import gateway_from
 from clinic.forms.book import OrderForm
 from clinic.kernel.database import reading, writing
-from clinic.kernel.errors import NotFoundError, RefusalError
+from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
 from clinic.models.online import PurchaseStatus
 from clinic.people import throttle
 from clinic.practice import once
+from clinic.practice.permissions import Actor
 from clinic.views import portal_door, portal_packages
 from clinic.views.access import actor, now, public
 from clinic.views.answer import Answer, page
@@ -22,6 +23,12 @@ from clinic.views.headers import config
 
 bp = Blueprint("book", __name__, url_prefix="/book")
 _SESSION = re.compile(r"cs_[A-Za-z0-9_]{1,200}")
+
+
+@bp.context_processor
+def who_is_here() -> dict[str, Any]:
+    """Give the pages whoever is signed in to the portal."""
+    return {"buyer": portal_door.anyone()}
 
 
 @bp.get("")
@@ -51,7 +58,7 @@ def package(package_id: int) -> Answer:
             form.refuse(error)
             with reading() as session:
                 ware = storefront.ware(session, package_id)
-    return page("book/package.html", form=form, ware=ware, buyer=buyer, takes_cards=config().takes_cards)
+    return page("book/package.html", form=form, ware=ware, takes_cards=config().takes_cards)
 
 
 @bp.route("/purchases/<buy_token>", methods=["GET", "POST"])
@@ -90,7 +97,9 @@ def sessions(buy_token: str) -> Answer:
         return redirect(url_for(".bought", buy_token=buy_token), 303)
     here = url_for(".sessions", buy_token=buy_token)
     if request.method == "POST":
-        return portal_packages.booked("book/sessions.html", actor(), found.client_id, found.sale_id, here, bought=found)
+        # Whoever has the secret address books as the client it was sold to.
+        who = Actor(user_id=None, client_id=found.client_id, address=actor().address)
+        return portal_packages.booked("book/sessions.html", who, found.client_id, found.sale_id, here, bought=found)
     return portal_packages.shown("book/sessions.html", found.client_id, found.sale_id, here, bought=found)
 
 
@@ -111,8 +120,8 @@ def _go_on(token: str) -> Answer:
     """Send the buyer to the processor's page: the one that is open already, or a new one."""
     try:
         return redirect(_address(token, _gateway()), 303)
-    except GatewayError:
-        return redirect(url_for(".bought", buy_token=token), 303)  # which says that the card page did not open
+    except (GatewayError, ClashError):
+        return redirect(url_for(".bought", buy_token=token), 303)  # which says how it stands
 
 
 def _address(token: str, gateway: Gateway) -> str:
@@ -154,7 +163,7 @@ def _gateway() -> Gateway:
 
 def _held_back(form: OrderForm, ware: Ware, error: throttle.ThrottledError) -> Answer:
     form.refuse(error)
-    body = render_template("book/package.html", form=form, ware=ware, buyer=portal_door.anyone(), takes_cards=True)
+    body = render_template("book/package.html", form=form, ware=ware, takes_cards=True)
     answer = make_response(body, 429)
     answer.headers["Retry-After"] = str(int(error.wait.total_seconds()) + 1)
     return answer

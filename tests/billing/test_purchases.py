@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from clinic.billing import invoices, ledger, online_sales, packages, purchases, storefront, visits
 from clinic.billing.lines import NewLine
 from clinic.billing.packages import FeeRow, Template
+from clinic.jobs import housekeeping
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
 from clinic.models.billing import Invoice, InvoiceSource, PackageSale
 from clinic.models.messages import Message, MessageKind
@@ -142,6 +143,20 @@ def test_money_without_a_sale_is_kept_as_credit_and_staff_see_it_until_they_have
         purchases.settle(session, cast.fay, made.id, NOW)
 
 
+def test_verify_names_a_purchase_without_its_payment_or_at_another_price(session, cast, package):
+    made = online.bought(session, package)
+    made.total_cents += 1
+    session.flush()
+    assert list(verify.findings(session)) == [
+        f"Online purchase 1 of {made.total_cents} cents was paid with {made.total_cents - 1}.",
+        "Online purchase 1 was not invoiced at its price.",
+    ]
+    made.total_cents -= 1
+    session.scalars(select(Checkout)).one().payment_id = None
+    session.flush()
+    assert list(verify.findings(session)) == ["Online purchase 1 is sold, which its payment does not say."]
+
+
 def test_whatever_breaks_the_sale_the_money_is_kept(session, cast, package):
     made = online.ordered(session, package)
     made.offered = made.offered | {"lines": []}
@@ -173,3 +188,15 @@ def test_what_is_not_paid_ends_and_is_forgotten_and_paid_too_late_is_honoured(se
     assert purchases.bought(session, late.token, soon).status is PurchaseStatus.SOLD
     with pytest.raises(NotFoundError):
         purchases.bought(session, late.token, NOW + timedelta(days=91))
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_housekeeping_forgets_what_was_typed_for_nothing(app, write, rows, cast):
+    with write() as session:
+        made = online.ordered(session, online.on_sale(session, cast))
+        assert not visits.book(session, online.visit(made, is_paid=False), NOW)
+    later = NOW + timedelta(days=8)
+    with app.app_context():
+        assert housekeeping.run(later.date(), lambda: later).done == 1
+    with rows() as session:
+        assert (session.query(OnlinePurchase).count(), session.query(Checkout).count()) == (0, 0)

@@ -104,6 +104,7 @@ def test_a_package_is_bought_and_sold_once_whoever_tells_of_it(client, as_, rows
     assert "bought online" in shown
     assert "The client, online" in shown
     assert "new client" in text_of(as_("fay").get("/packages/online"))
+    assert client.post(f"/book/purchases/{token}").headers["Location"] == f"/book/purchases/{token}", "nobody pays twice"
     for wrong in (f"/book/purchases/{token}/back", f"/book/purchases/{token}/back?session_id=cs_x", "/book/purchases/x"):
         assert client.get(wrong).status_code == 404
 
