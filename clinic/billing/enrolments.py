@@ -67,7 +67,8 @@ def leave(
     enrolment.ended_at, enrolment.ended_reason, enrolment.ended_by = now, reason[:REASON_CHARS_MAX], by
     enrolment.end_seen_at = now if by is EndedBy.STAFF else None
     session.flush()
-    audit.record(session, who, "left AutoPay", "contact", payer_id, now, by_rule=who.user_id is None)
+    audit.record(session, who, "left AutoPay", "contact", payer_id, now,
+                 by_rule=who.user_id is None and who.client_id is None)  # fmt: skip
 
 
 def see(session: Session, who: Actor, payer_id: int, now: datetime) -> None:
