@@ -18,6 +18,7 @@ from clinic.practice.permissions import Actor
 from clinic.views import filters
 from clinic.views.access import actor, now, portal
 from clinic.views.answer import Answer, leave, page
+from clinic.views.headers import config
 from clinic.views.portal_door import client
 from clinic.views.portal_frame import Box
 
@@ -66,7 +67,8 @@ def shown(template: str, client_id: int, sale_id: int, here: str, form: BookForm
     form.offer(diary, filters.local_time)
     booked_id = request.args.get("booked", "")
     just = next((each for each in pack.dates if str(each.item_id) == booked_id), None)
-    return page(template, form=form, pack=pack, diary=diary, here=here, just=just, **context)
+    return page(template, form=form, pack=pack, diary=diary, here=here, just=just,
+                sends_mail=bool(config().SMTP_URL), **context)  # fmt: skip
 
 
 def booked(template: str, who: Actor, client_id: int, sale_id: int, here: str, **context: Any) -> Answer:
