@@ -58,7 +58,7 @@ def test_it_says_what_is_left_until_when_and_only_to_who_asked(session, cast):
         MessageKind.PACKAGE_EXPIRING, cast.cleo_id, "cleo@clients.example", None,
     )  # fmt: skip
     assert written.subject == "Your package at Quillmere is good through December 18, 2026"
-    assert "“Two sessions” there is still left to be booked: 2 sessions." in written.body
+    assert "your package “Two sessions” has 2 sessions left, for appointments through" in written.body
 
 
 def test_nothing_is_said_of_what_is_spent_switched_off_or_a_draft(session, cast):
