@@ -93,7 +93,7 @@ def on_changed(
         held = held_line(session, attendee.id)
         if held is not None:
             line, sale = held
-            why = matching.misfit(session, sale, line, attendee, item)
+            why = matching.outgrown(session, sale, line, attendee, item, is_elsewhere=rematches)
             if why and choice is None:
                 raise MismatchError(f"{why} Unlink it from the package, or leave it.", field="package_choice")
             if why is None or choice is Choice.LEAVE:

@@ -192,6 +192,23 @@ def misfit(session: Session, sale: PackageSale, line: InvoiceLine, attendee: Att
     return f"“{sale.name}” cannot be used: {' and '.join(why)}." if why else None
 
 
+def outgrown(
+    session: Session, sale: PackageSale, line: InvoiceLine, attendee: Attendee, item: Item, *, is_elsewhere: bool
+) -> str | None:
+    """Say why what was just changed of a linked appointment takes it out of its package; None: it stays (rulebook 3.5).
+
+    What it did not fit before is not asked again: the package was pointed elsewhere, or somebody left it linked.
+
+    Args:
+        is_elsewhere: its client, fee, practitioner or location changed, not only its time.
+    """
+    if is_elsewhere:
+        return misfit(session, sale, line, attendee, item)
+    on_date = settings.house(session).local_date(item.starts_at)
+    why = _expired(session, sale, on_date) if on_date != line.session_date else None
+    return f"“{sale.name}” cannot be used: {why}." if why else None
+
+
 def numbers(session: Session, invoice_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
     """Return for each session line of these invoices which session it is and of how many; products are not counted."""
     rows = session.execute(
@@ -249,6 +266,12 @@ def _why_not(session: Session, sold: _Sold, practitioner_id: int, location_id: i
         why.append(f"it is with {session.get_one(Practitioner, sale.practitioner_id).name}")
     if sale.location_id != location_id:
         why.append(f"it is for {session.get_one(Location, sale.location_id).name}")
-    if sale.expires_date is not None and sale.expires_date < on_date:
-        why.append(f"it is good through {locales.day(sale.expires_date, settings.house(session).locale)}")
+    if expired := _expired(session, sale, on_date):
+        why.append(expired)
     return why
+
+
+def _expired(session: Session, sale: PackageSale, on_date: date) -> str | None:
+    if sale.expires_date is None or sale.expires_date >= on_date:
+        return None
+    return f"it is good through {locales.day(sale.expires_date, settings.house(session).locale)}"

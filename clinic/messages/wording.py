@@ -164,8 +164,8 @@ USUAL = {
                 "Hello {payer},\n\nyour card ending {card}, which we keep for your payments, is valid until {date} only. "
                 "Please give us another one before then." + _SIGNED),
         Wording(MessageKind.PACKAGE_EXPIRING, "Your package at {practice} is good through {date}",
-                "Hello {first_name},\n\nyour package “{package}” has {count} left, for appointments through {date}. What is not "
-                "used by then expires." + _SIGNED),
+                "Hello {first_name},\n\nyour package “{package}” has {count} left, for appointments through {date}. What is "
+                "not used by then expires." + _SIGNED),
         Wording(MessageKind.BOUGHT_ONLINE, "Your purchase from {practice}",
                 "Hello {first_name},\n\nthank you for “{package}”. {amount} was paid on {date}; the receipt comes separately. "
                 "Its sessions are booked here; enter this e-mail address to sign in:\n\n{link}" + _SIGNED),

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from clinic.billing import packages
+from clinic.billing import packages, sold
 from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.calendar import booking, linking, statuses
 from clinic.calendar.linking import Choice, MismatchError
@@ -163,11 +163,34 @@ def test_moving_it_to_another_practitioner_is_asked_about_first(session, cast):
     sale = _sold(session, cast)
     item, _attendee = _book(session, cast)
     to = {"starts_at": THURSDAY, "practitioner_id": cast.piet_id}
-    with pytest.raises(MismatchError, match="it is with Pat Oyelaran"):
+    with pytest.raises(MismatchError, match="it is with Pat Oyelaran"), session.begin_nested():
         booking.move(session, cast.fay, item.id, booking.Move(**to), NOW, version=item.version)
+    session.expire_all()
     unlinks = booking.Move(**to, package_choice=Choice.UNLINK)
     booking.move(session, cast.fay, item.id, unlinks, NOW, version=session.get(Item, item.id).version)
     assert _lines(session, sale)[0].share_id is None
+
+
+def _move(session, cast, item, **to):
+    return booking.move(session, cast.fay, item.id, booking.Move(**to), NOW, version=session.get(Item, item.id).version)
+
+
+def test_a_booked_session_is_asked_about_only_when_its_own_change_takes_it_out_of_the_package(session, cast):
+    sale = _sold(session, cast, expires_date=date(2026, 12, 31))
+    item, _attendee = _book(session, cast)
+    line = _lines(session, sale)[0]
+    why = {"practitioner_id": cast.piet_id, "location_id": cast.mill_id}
+    sold.repoint(session, cast.olga, sale.invoice_id, "On leave", NOW, **why)  # booked sessions stay as they are
+    _move(session, cast, item, starts_at=THURSDAY + timedelta(days=1))
+    assert (line.share_id is not None, line.session_date) == (True, date(2026, 11, 20))
+    with pytest.raises(MismatchError, match="good through"), session.begin_nested():
+        _move(session, cast, item, starts_at=datetime(2027, 1, 4, 15, tzinfo=UTC))
+    session.expire_all()
+    _move(session, cast, item, starts_at=datetime(2027, 1, 4, 15, tzinfo=UTC), package_choice=Choice.LEAVE)
+    _move(session, cast, item, starts_at=datetime(2027, 1, 4, 16, tzinfo=UTC))  # left once on that day, not asked again
+    assert (line.share_id is not None, line.session_date) == (True, date(2027, 1, 4))
+    with pytest.raises(MismatchError):
+        _move(session, cast, item, starts_at=THURSDAY, practitioner_id=cast.piet_id)
 
 
 def test_unlinking_keeps_the_old_date_and_the_appointment_and_is_remembered(session, cast):
