@@ -283,6 +283,13 @@ def billed_from(payer: Contact | Payer, practice: Practice) -> date | None:
     return practice.monthly_from_date if practice.invoice_creation is InvoiceCreation.MONTHLY else practice.daily_from_date
 
 
+def left_from(practice: Practice) -> date | None:
+    """Return the first date whose work a daily run may leave behind as too old: what Daily took along it bills whenever."""
+    if practice.daily_from_date is None:
+        return None
+    return max(practice.daily_from_date, _chosen_date(practice))
+
+
 def _without_typed(
     shares: list[Candidate], typed: dict[int, list[Typed]], practice: Practice
 ) -> tuple[list[Candidate], list[tuple[Candidate, Typed]]]:

@@ -157,8 +157,9 @@ def _is_older(practice: Practice, day: date) -> ColumnElement[bool]:
     """Say which work no coming run bills by itself: older than what it looks back on, of payers who are billed by runs."""
     edges = {InvoiceCreation.DAILY: day, InvoiceCreation.MONTHLY: day.replace(day=1)}
     older = []
+    since = daily.left_from(practice) or practice.monthly_from_date
     for creation, from_date in (
-        (practice.invoice_creation, practice.daily_from_date or practice.monthly_from_date),
+        (practice.invoice_creation, since),
         (InvoiceCreation.MONTHLY, None),
     ):
         edge = edges.get(creation)

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from clinic.billing import daily, invoices
+from clinic.billing import daily, invoices, leftovers
 from clinic.billing.invoices import NewLine
 from clinic.models.billing import Invoice
 from clinic.models.calendar import ItemKind, Status
@@ -191,6 +191,19 @@ def test_nothing_from_before_daily_was_switched_on_is_billed_unless_taken_along(
     practice.daily_from_date, practice.daily_chosen_at = DAY - timedelta(days=40), datetime(2026, 11, 18, 12, tzinfo=UTC)
     [invoice] = run(session)
     assert invoice.total_cents == 30_000
+
+
+def test_old_work_that_tonight_bills_is_not_left_for_a_person_too(session, cast):
+    bills_daily(session, since=date(2026, 10, 1))
+    old = give(session, cast, day=date(2026, 10, 12))
+    settings.practice(session).daily_chosen_at = NIGHT - timedelta(days=1)
+    survey = daily.survey(session, DAY)
+    assert [each.share_id for planned in survey.planned for each in planned.works] == [old.id]
+    assert leftovers.all_of(session, survey, DAY, NIGHT) == []
+    settings.practice(session).daily_chosen_at = None  # on since October, and the work was entered late
+    survey = daily.survey(session, DAY)
+    assert survey.planned == ()
+    assert [each.share_id for each in leftovers.all_of(session, survey, DAY, NIGHT)] == [old.id]
 
 
 def test_an_activity_bills_itself_only_by_its_switch_and_only_to_organisations_and_referrers(session, cast):
