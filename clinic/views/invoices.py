@@ -17,7 +17,7 @@ from clinic.people import clients, contacts
 from clinic.practice import logo as practice_logo
 from clinic.practice import once, settings
 from clinic.practice.permissions import Permission
-from clinic.views import invoice_page, invoice_tabs, pages
+from clinic.views import invoice_page, invoice_tabs, leaves, pages
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, leave, page, say
 from clinic.views.frame import Word
@@ -190,11 +190,15 @@ def create_from_item(item_id: int) -> Answer:
     if request.method == "GET":
         return redirect(url_for("booking.item", item_id=item_id))
     form = ConfirmForm(request.form)
-    with writing() as session:
-        key = once.claim(session, actor(), form.once.data, now())
-        issued = invoices.bill_item(session, actor(), item_id, now())
-        anchor = "pay" if request.form.get("then") == "pay" else None
-        key.location = url_for(".show", invoice_id=issued[0].id, _anchor=anchor)
+    try:
+        with writing() as session:
+            key = once.claim(session, actor(), form.once.data, now())
+            issued = invoices.bill_item(session, actor(), item_id, now())
+            anchor = "pay" if request.form.get("then") == "pay" else None
+            key.location = url_for(".show", invoice_id=issued[0].id, _anchor=anchor)
+    except RefusalError as error:
+        form.refuse(error)
+        return leaves.with_flyout(item_id, refused=form)
     numbers = [invoice.number or "" for invoice in issued]
     say(f"Invoice {numbers[0]} is issued." if len(numbers) == 1 else f"Invoices {', '.join(numbers)} are issued.")
     return leave(key.location)

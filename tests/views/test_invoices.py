@@ -270,6 +270,7 @@ def test_a_session_is_invoiced_at_once_and_only_once(as_, cast, write, rows, hea
     taken = fay.post(f"/calendar/items/{item_id}/invoice", data=_key(), headers=headers)
     assert taken.status_code == 409
     assert "already on invoice INV-0001" in taken.text
+    assert 'href="/invoices/1#pay">Add Payment' in taken.text  # the flyout, as it stands by now
     assert fay.post(f"/calendar/items/{item_id}/invoice", data={"then": ""}, headers=headers).status_code == 422
     with rows() as session:
         assert session.scalars(select(Invoice.number)).all() == ["INV-0001"]
