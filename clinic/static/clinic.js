@@ -16,6 +16,7 @@
     const first = one("[aria-invalid=true]", leaf) || fields.find((field) => !field.value) || fields[0] || leaf;
     first.focus({ preventScroll: true });
   };
+  const mend = () => document.activeElement === document.body && one("[aria-invalid=true], .lit input:not([type=hidden])")?.focus();
   const inSight = (place) => {
     const leaf = one(".leaf", place);
     const hidden = ({ top, bottom } = leaf.getBoundingClientRect()) =>
@@ -110,7 +111,7 @@
     if (fresh) all(".place").forEach((place) => place === fresh || place.remove());
     modal();
     const held = float();
-    if (!held) return opener && !opener.isConnected && back();
+    if (!held) return mend() || (opener && !opener.isConnected && back());
     if (held.matches(".place")) inSight(held);
     if (!held.contains(document.activeElement) || one("[aria-invalid=true]", held)) focusIn(held);
     held.dataset.here = "1";
@@ -214,7 +215,6 @@
   });
   if (one("[data-print]")) addEventListener("load", () => print());
   modal();
-  if (float()) focusIn(float());
-  else one("[aria-invalid=true]")?.focus();
+  float() ? focusIn(float()) : mend();
   if (one(".place")) inSight(one(".place"));
 })();
