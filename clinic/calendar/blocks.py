@@ -124,7 +124,8 @@ def block(row: ItemRow, now: datetime, house: House) -> Block:
     first = row.joined[0]
     live = [one for one in row.joined if one.status is not None and one.status.is_live]
     is_void = first.attendee_id is not None and not live
-    amount, money, is_late = _amount(row, house.local_date(now))
+    late_before = house.local_date(now) - timedelta(days=house.overdue_after_days)
+    amount, money, is_late = _amount(row, late_before)
     status = _status(row, now, house)
     if is_late and status is None:
         status = Mark("late", "Overdue")
@@ -167,8 +168,8 @@ def _type_name(first: Joined) -> str:
     return first.type_name or ("Event" if first.kind is ItemKind.EVENT else "")
 
 
-def _amount(row: ItemRow, today: date) -> tuple[int | None, str, bool]:
-    """Return the amount, the sign before it, and whether it is late."""
+def _amount(row: ItemRow, late_before: date) -> tuple[int | None, str, bool]:
+    """Return the amount, the sign before it, and whether it is late: due before that day."""
     if row.package is not None:
         return None, "", False
     lined = [share for share in row.shares if share.line_id is not None]
@@ -177,7 +178,7 @@ def _amount(row: ItemRow, today: date) -> tuple[int | None, str, bool]:
         wanted = [cents for cents in owed if cents]
         return (sum(wanted), "pencil", False) if wanted and row.shares else (None, "", False)
     amount = sum(share.total_cents or 0 for share in lined)
-    late = any((share.owed_cents or 0) > 0 and share.due_date is not None and share.due_date < today for share in lined)
+    late = any((share.owed_cents or 0) > 0 and share.due_date is not None and share.due_date < late_before for share in lined)
     waiting_cents = _waiting_cents(row)
     if waiting_cents or any(share.issued_at is None for share in lined):
         return amount + waiting_cents, "pencil", late

@@ -22,6 +22,7 @@ class House:
     locale: locales.Locale
     grace_minutes: int = 3
     has_logo: bool = False
+    overdue_after_days: int = 0
 
     @property
     def told_words(self) -> str:
@@ -62,4 +63,5 @@ def house(session: Session) -> House:
     """Return the practice's name, zone, currency and locale as plain values."""
     row = practice(session)
     return House(name=row.name, timezone=row.timezone, currency=row.currency, locale=locales.named(row.locale),
-                 grace_minutes=row.message_grace_minutes, has_logo=row.logo_sha256 is not None)  # fmt: skip
+                 grace_minutes=row.message_grace_minutes, has_logo=row.logo_sha256 is not None,
+                 overdue_after_days=row.overdue_after_days)  # fmt: skip

@@ -1,15 +1,18 @@
 """From the flyout onto an invoice, and off every invoice and back."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import func, select
 
-from clinic.billing import invoices, payments, shares
+from clinic.billing import invoices, payments, shares, states
 from clinic.billing.shares import Wish
-from clinic.calendar import booking
+from clinic.calendar import booking, columns
 from clinic.models.billing import Invoice, InvoiceLine, Share
 from clinic.models.calendar import Attendee
 from clinic.models.money import Method
-from clinic.practice import once
+from clinic.models.practice import Practitioner
+from clinic.practice import once, settings
 from tests.calendar.stage import at, review, therapy
 from tests.cast import NOW
 from tests.conftest import HTMX
@@ -142,3 +145,19 @@ def test_a_click_that_bills_all_says_first_which_activities_the_client_will_see(
     listed = fay.get("/invoices/?show=uninvoiced").text
     assert "Look at them" in listed
     assert "Create Invoice" not in listed
+
+
+# Due on 2 December, and the practice gives five days more.
+def test_the_calendar_calls_an_invoice_overdue_when_its_page_does(write, cast):
+    with write() as session:
+        whole = booking.book(session, cast.fay, therapy(cast, at(9)), NOW)
+        [made] = invoices.bill_item(session, cast.fay, whole.id, NOW)
+        settings.practice(session).overdue_after_days = 5
+    with write() as session:
+        house, pat = settings.house(session), session.get_one(Practitioner, cast.pat_id)
+        for days, is_late in ((19, False), (20, True)):
+            later = NOW + timedelta(days=days)
+            [column] = columns.days(session, cast.fay, house, [pat], at(9).date(), later, count=1)
+            [block] = column.blocks
+            state = states.of(session, [session.get_one(Invoice, made.id)], house.local_date(later))[made.id]
+            assert (block.is_late, state.word == "Overdue") == (is_late, is_late)
