@@ -63,7 +63,7 @@ def _timed(browsers: list, address: str) -> tuple[float, float]:
     return statistics.median(taken[0]) * 1000, statistics.median(taken[1]) * 1000
 
 
-def _fill(path: str, cast: stage.Cast, days: int, most: int) -> int:
+def _fill(path: str, cast: stage.Cast, days: int, most: int, *, serials_from: int = FIRST_ID + 1) -> int:
     """Write appointments before the measured week, each with its share, its issued and unpaid invoice and its postings."""
     rows = list(_appointments(days))[:most]
     made = stage.MADE_AT.strftime("%Y-%m-%d %H:%M:%S.%f")
@@ -79,7 +79,15 @@ def _fill(path: str, cast: stage.Cast, days: int, most: int) -> int:
             _insert(database, "attendees", {"id": at, "item_id": at} | ATTENDEE | attendee | client)
             _insert(database, "shares", {"id": at, "attendee_id": at, "position": 0, "amount_cents": CENTS} | payer)
             _insert(database, "invoice_lines", {"id": at, "invoice_id": at, "share_id": at} | LINE)
-            _insert(database, "invoices", {"id": at, "number": f"OLD-{at}", "serial": at} | INVOICE | dated | client | payer)
+            _insert(
+                database,
+                "invoices",
+                {"id": at, "number": f"OLD-{at}", "serial": at - FIRST_ID - 1 + serials_from}
+                | INVOICE
+                | dated
+                | client
+                | payer,
+            )
             event = {"id": at, "event": "issued", "at": made, "local_date": starts[:10], "memo": ""}
             _insert(database, "ledger_transactions", event)
             leg = {"transaction_id": at} | payer

@@ -5,7 +5,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from clinic.kernel.database import connection_of, put
@@ -53,6 +53,6 @@ def chained(before: str, **entry: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def chained_of(before: str, entry: AuditEntry) -> str:
-    """Return the hash that a kept entry must have."""
+def chained_of(before: str, entry: AuditEntry | Row[*tuple[Any, ...]]) -> str:
+    """Return the hash that a kept entry, or its plain row, must have."""
     return chained(before, at=entry.at, **{name: getattr(entry, name) for name in _HASHED})
