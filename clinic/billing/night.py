@@ -44,6 +44,10 @@ class Ended:
     is_by_client: bool
 
 
+UNANSWERED = "It may have been charged: that is looked into by itself, and nothing is charged twice."
+FOLLOW_UP = {ChargeStatus.PENDING: UNANSWERED, ChargeStatus.UNKNOWN: UNANSWERED}
+
+
 @dataclass(frozen=True)
 class Tonight:
     """Be what the coming night will do, as it stands now."""
@@ -336,7 +340,7 @@ def _tried(session: Session, night: date) -> tuple[tuple[Tried, ...], int, int, 
     ).all()
     tried = tuple(
         Tried(attempt.contact_id, name, last4, attempt.amount_cents, STATUS_WORDS[attempt.status], attempt.message,
-              attempt.status is ChargeStatus.SUCCEEDED, attempt.follow_up)
+              attempt.status is ChargeStatus.SUCCEEDED, attempt.follow_up or FOLLOW_UP.get(attempt.status, ""))
         for attempt, name, last4, *_ in found
     )  # fmt: skip
     paid, cents, all_count = found[0][-3:] if found else (0, 0, 0)

@@ -110,8 +110,9 @@ def morning(found: LastNight, house: House) -> str:
     return _letter(
         _part("ATTENTION", silent) if silent else "",
         _part("Failed", (f"{each.name}: {each.words}" for each in found.failures), sums.failed_count) if found.failures else "",
-        _part("Not charged", (f"{each.payer}, {house.money(each.amount_cents)}: {each.words}. {each.message} {each.follow_up}"
-                              for each in unpaid), sums.unpaid_count),
+        _part("Declined or without an answer",
+              (f"{each.payer}, {house.money(each.amount_cents)}: {each.words}. {each.message} {each.follow_up}"
+               for each in unpaid), sums.unpaid_count),
         _part("AutoPay ended", (f"{each.name}: {each.words}" for each in found.ended), sums.ended_count) if found.ended else "",
         _part(f"Charged: {house.money(sums.paid_cents)}",
               (f"{each.payer}: {house.money(each.amount_cents)}" for each in paid), sums.paid_count),

@@ -51,7 +51,7 @@ def test_who_wants_it_is_written_once_in_the_evening_and_once_in_the_morning(app
     assert (kind, address) == (MessageKind.LAST_NIGHT, "fay@quillmere.example")
     for words in ("Invoiced: $240.00", "Charged: $150.00", "ATTENTION"):
         assert (words in body) is (words != "ATTENTION"), words
-    assert body.index("Not charged") < body.index("Charged: ") < body.index("Invoiced: ")
+    assert body.index("Declined or without an answer") < body.index("Charged: ") < body.index("Invoiced: ")
     assert "{address}/invoices/last-night?night=2026-11-19" in body, "read a day later, it leads to the same night"
 
 

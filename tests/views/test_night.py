@@ -356,6 +356,7 @@ def test_a_charge_nobody_can_know_about_is_closed_by_hand(as_, rows, write, cast
         attempt_id = attempt.id
     fay = as_("fay")
     assert "never said whether this charge was made" in text_of(fay.get("/invoices/tonight"))
+    assert "It may have been charged: that is looked into" in text_of(fay.get(f"/invoices/last-night?night={DAY}"))
     assert fay.post(f"/invoices/tonight/charges/{attempt_id}/ask").status_code == 303
     assert fay.post(f"/invoices/tonight/charges/{attempt_id}/close").status_code == 303
     with rows() as session:
