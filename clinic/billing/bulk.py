@@ -69,6 +69,11 @@ class Group:
         return tuple(each for each in self.works if not each.is_released and not each.is_silent)
 
     @property
+    def ready_client_names(self) -> str:
+        """Name the clients of what can be billed without a word."""
+        return ", ".join(dict.fromkeys(each.client_name for each in self.ready))
+
+    @property
     def ready_cents(self) -> int:
         """Return what of it can be billed without a word."""
         return sum(each.amount_cents for each in self.ready)

@@ -67,6 +67,8 @@ def test_all_uninvoiced_work_is_one_invoice_a_payer_and_client_once(session, cas
     assert {key: len(group.ready) for key, group in found.items()} == {
         (cast.cleo_payer_id, cast.cleo_id): 2, (cast.pellworth_id, None): 2, (cast.otto_payer_id, cast.otto_id): 0,
     }  # fmt: skip
+    names = [group.ready_client_names for group in found.values()]
+    assert sorted(names) == ["", "Cleo Abernathy", "Cleo Abernathy, Otto Brandt"]
     for _ in range(2):
         for key, group in found.items():
             bulk.bill(session, cast.fay, key, [each.share_id for each in group.ready], now)
