@@ -9,10 +9,10 @@ from sqlalchemy import select
 
 from clinic.billing import packages
 from clinic.billing.packages import FeeRow, Sale, Template
-from clinic.calendar import booking, linking
+from clinic.calendar import booking, linking, statuses
 from clinic.models.billing import InvoiceLine
-from clinic.models.calendar import Attendee, Item, Mode
-from clinic.practice import once
+from clinic.models.calendar import Attendee, Item, Mode, Status
+from clinic.practice import once, settings
 from tests.calendar.stage import at, therapy
 from tests.cast import NOW
 from tests.conftest import HTMX
@@ -180,6 +180,20 @@ def test_an_edit_says_before_save_what_it_would_use_or_miss(as_, cast, write, so
     assert fay.post("/calendar/items/1/edit", data=again).status_code == 303  # back at Harbour Street it links by itself
     with rows() as session:
         assert linking.label_for(session, [1])[1].number == 1
+
+
+def test_a_late_cancellation_put_on_a_package_spends_a_session_and_bills_nothing_beside_it(as_, cast, write, sold):
+    with write() as session:
+        settings.practice(session).late_cancel_bp = 5_000
+        booking.book(session, cast.fay, therapy(cast, at(9), uses_package=False), NOW)
+        statuses.set_status(session, cast.fay, 1, Status.LATE_CANCELLED, NOW)
+    fay = as_("fay")
+    assert ", bills $75.00" in fay.get("/calendar/items/1").text
+    form = fay.get("/calendar/items/1/use-package")
+    assert "the session is spent, and nothing is billed beside it" in form.text
+    assert fay.post("/calendar/items/1/use-package", data=_Fields(form.text).data).status_code == 303
+    shown = fay.get("/calendar/items/1").text
+    assert ("session 1 of 5" in shown, ", bills" in shown, "Open package invoice" in shown) == (True, False, True)
 
 
 def test_use_package_links_what_was_unlinked_by_hand_and_nothing_links_it_before(as_, cast, write, sold, rows):
