@@ -121,6 +121,19 @@ def test_on_a_phone_nothing_covers_the_way_back_from_an_appointments_own_page(ch
     page.context.close()
 
 
+def test_on_a_phone_the_flyout_of_the_weeks_last_days_is_in_sight_too(chromium, address, cast, write):
+    with write() as session:
+        booking.book(session, cast.fay, therapy(cast, at(10, days=2)), NOW)  # a Friday: leftwards on a wide page
+    page = signed_in(chromium, address, "pat", 390)
+    page.goto(f"{address}/calendar/week?day=2026-11-20")
+    page.locator(".day-head a[href$='-2026-11-20']").first.click()
+    page.locator("#column-1-2026-11-20 a.item").click()
+    leaf = page.locator("#flyout .leaf:not(.wait)")
+    leaf.wait_for()
+    assert (leaf.bounding_box() or {}).get("x") == 0
+    page.context.close()
+
+
 def check(page: Page, path: str | None, width: int) -> None:
     """Open a page, if it is not open, and see that nothing sticks out and axe has nothing to say."""
     if path is not None:
