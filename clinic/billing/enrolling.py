@@ -25,13 +25,16 @@ class Candidate:
     clients: str
     card: str
     balance_cents: int
+    ended_reason: str = ""  # why their AutoPay ended the last time
 
 
 def candidates(session: Session) -> list[Candidate]:
     """List the payers who could be enrolled, by name, in three queries."""
     of_payer = and_(AutoPayEnrolment.contact_id == Contact.id, AutoPayEnrolment.ended_at.is_(None))
+    ended = select(AutoPayEnrolment.ended_reason).where(AutoPayEnrolment.contact_id == Contact.id)
+    ended = ended.order_by(AutoPayEnrolment.id.desc()).limit(1).correlate(Contact)
     found = session.execute(
-        select(Contact.id, Contact.name, Card.last4)
+        select(Contact.id, Contact.name, Card.last4, ended.scalar_subquery().label("ended_reason"))
         .join(Card, and_(Card.contact_id == Contact.id, Card.is_default, Card.removed_at.is_(None)))
         .outerjoin(AutoPayEnrolment, of_payer)
         .where(AutoPayEnrolment.id.is_(None), ~Contact.is_archived)
@@ -45,7 +48,14 @@ def candidates(session: Session) -> list[Candidate]:
     for client in session.scalars(theirs):
         covered[client.default_payer_id].append(client.name)
     return [
-        Candidate(row.id, row.name, ", ".join(covered[row.id]), f"ending {row.last4}", sums[row.id].balance_cents)
+        Candidate(
+            row.id,
+            row.name,
+            ", ".join(covered[row.id]),
+            f"ending {row.last4}",
+            sums[row.id].balance_cents,
+            row.ended_reason or "",
+        )
         for row in found
     ]
 

@@ -26,3 +26,6 @@ def test_who_keeps_a_card_is_listed_with_the_balance_and_enrolled_when_chosen(se
     assert [each.name for each in enrolling.candidates(session)] == ["Otto Brandt"]
     with pytest.raises(RefusalError, match="in AutoPay already"):
         enrolling.enrol(session, cast.fay, [cast.cleo_payer_id], how="on paper", now=NIGHT)
+    # Who was taken off is listed with the reason, so that a card that cannot be charged is not enrolled again unseen.
+    enrolments.leave(session, cast.fay, cast.cleo_payer_id, NIGHT, reason="The card cannot be charged any more.")
+    assert [each.ended_reason for each in enrolling.candidates(session)] == ["The card cannot be charged any more.", ""]
