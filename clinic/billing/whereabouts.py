@@ -29,6 +29,11 @@ def of(session: Session, payment_id: int, *, first: int | None = None) -> list[P
     return [Place(invoice_id, cents) for invoice_id, cents, _ in placed]
 
 
+def credit_cents(session: Session, payment_id: int) -> int:
+    """Return what of a payment is on no invoice: the payer's credit."""
+    return sum(place.cents for place in of(session, payment_id) if place.invoice_id is None)
+
+
 def held_cents(session: Session, payment_id: int) -> int:
     """Return what the practice still has of a payment: received, less refunded, disputed and reversed."""
     of_payment = (Posting.payment_id == payment_id, Posting.account == Account.MONEY)

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, g, redirect, request, url_for
 
-from clinic.billing import cards, charges, invoices, pay_links, payments, sheet
+from clinic.billing import cards, charges, invoices, pay_links, payments, sheet, whereabouts
 from clinic.billing.charges import Wanted
 from clinic.billing.stripe_gateway import Outcome, Verdict, gateway_from
 from clinic.forms.invoices import ConfirmForm, PaymentForm
@@ -84,8 +84,10 @@ def _recorded(invoice_id: int, payer_id: int, form: PaymentForm) -> str:
     with writing() as session:
         once.claim(session, actor(), form.once.data, now()).location = _page(invoice_id)
         paid = form.payment() | {"invoice_ids": ()}  # this page is about one invoice
-        payments.record(session, actor(), payer_id=payer_id, invoice_id=invoice_id, now=now(), **paid)
-    return f"{g.house.money(form.amount.data)} is recorded."
+        payment = payments.record(session, actor(), payer_id=payer_id, invoice_id=invoice_id, now=now(), **paid)
+        rest = whereabouts.credit_cents(session, payment.id)
+    kept = f" {g.house.money(rest)} of it is the payer’s credit." if rest else ""
+    return f"{g.house.money(form.amount.data)} is recorded.{kept}"
 
 
 def _charged(invoice_id: int, form: PaymentForm) -> str:

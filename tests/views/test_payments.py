@@ -56,6 +56,7 @@ def test_more_than_is_owed_asks_first_and_nothing_typed_is_lost(as_, invoice_id,
     for kept in ('value="200"', 'value="R-7"', 'value="cash"', 'name="confirms_more"', key):
         assert kept in asked.text
     assert _pay(fay, invoice_id, amount="200", once=key, confirms_more="y").status_code == 303
+    assert "$200.00 is recorded. $50.00 of it is the payer’s credit." in fay.get(f"/invoices/{invoice_id}").text
     with rows() as session:
         assert ledger.unallocated_cents(session, cast.cleo_payer_id) == 5_000
 
