@@ -1,6 +1,6 @@
 """A client's billing overview: what each payer was billed for this client, owes and has unallocated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -108,7 +108,12 @@ def of_client(session: Session, who: Actor, client: clients.Profile, now: dateti
     payer_ids = list(dict.fromkeys([client.default_payer_id, *(i.payer_id for i in found), *(w.payer_id for w in waiting)]))
     payers = _payers(session, payer_ids, client_id)
     rows = register.rows_of(session, found, {payer_id: row.name for payer_id, row in payers.items()}, today)
-    rows = [_part(row, parts[row.id]) if row.id in parts else row for row in rows]
+    shut = {
+        invoice.id
+        for invoice in found
+        if invoice.id in parts and who.own_practitioner_id not in (None, invoice.practitioner_id)
+    }
+    rows = [_part(row, parts[row.id], is_theirs=row.id not in shut) if row.id in parts else row for row in rows]
     issued = {invoice.id: invoice for invoice in found if invoice.issued_at is not None}
     told = history.of(session, issued, [key for key, row in payers.items() if not row.covers_others])
     return Overview(
@@ -127,15 +132,25 @@ def of_client(session: Session, who: Actor, client: clients.Profile, now: dateti
             )
             for payer_id in payer_ids
         ),
-        history=told.events,
+        history=tuple(_closed(event, parts) if event.invoice_id in shut else event for event in told.events),
         disputes=tuple(each for each in told.disputes if not each.is_lost),
         discount_bp=payers[client.default_payer_id].discount_bp,
     )
 
 
-def _part(row: register.Row, cents: int) -> register.Row:
+def _part(row: register.Row, cents: int, *, is_theirs: bool) -> register.Row:
     # The others' sessions on it are not this client's; of what is owed, at most the client's own.
-    return replace(row, total_cents=cents, balance_cents=min(row.balance_cents, cents), joint_cents=row.total_cents)
+    mine = replace(row, total_cents=cents, balance_cents=min(row.balance_cents, cents), is_theirs=is_theirs)
+    # Its first line may name a client of somebody else.
+    return replace(mine, joint_cents=row.total_cents) if is_theirs else replace(mine, subject="Sessions")
+
+
+def _closed(event: history.Event, parts: Mapping[int, int]) -> history.Event:
+    assert event.invoice_id is not None
+    is_issue = event.payment_id is None and event.amount_cents > 0
+    return replace(
+        event, invoice_id=None, payment_id=None, amount_cents=parts[event.invoice_id] if is_issue else event.amount_cents
+    )
 
 
 def _payers(session: Session, payer_ids: Sequence[int], client_id: int) -> dict[int, Any]:

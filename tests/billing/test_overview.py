@@ -1,11 +1,13 @@
 """A client's billing overview: the invoices that name this client, and what became of the money."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from clinic.billing import bulk, credit_notes, invoices, overview, payments, refunds, register, reversals
 from clinic.billing.register import Wish
 from clinic.models.money import Method
-from clinic.models.people import Contact
+from clinic.models.people import Client, Contact
+from clinic.models.practice import Practitioner
 from clinic.people import clients
 from tests.billing.given import given_session
 from tests.cast import NOW
@@ -34,6 +36,24 @@ def test_an_invoice_for_several_clients_stands_with_each_by_their_part(session, 
         assert found.id == made.id
     for text, count in (("brandt", 1), ("abernathy", 1), ("nobody", 0)):
         assert len(register.page(session, cast.fay, Wish(text=text), number=1, today=NOW.date()).rows) == count
+
+
+# Pat made it out for Cleo, who is Quinn's client, and Otto, who is not: Quinn is told of Cleo's part alone.
+def test_who_sees_only_their_own_is_told_of_their_client_s_part_of_an_invoice_for_several(session, cast):
+    session.get_one(Contact, cast.pellworth_id).one_invoice_for_all = True
+    shares = [give(session, cast, hour=hour, payer_id=cast.pellworth_id, client_id=whose).id
+              for hour, whose in ((8, cast.otto_id), (9, cast.cleo_id))]  # fmt: skip
+    bulk.bill(session, cast.fay, (cast.pellworth_id, None), shares, NOW.replace(hour=23))
+    quinn = Practitioner(name="Quinn Marchbanks", profession="Psychologist")
+    session.add(quinn)
+    session.flush()
+    session.get_one(Client, cast.cleo_id).practitioner_id = quinn.id
+    session.flush()
+    who = replace(cast.pat, practitioner_id=quinn.id)
+    seen = overview.of_client(session, who, clients.profile(session, who, cast.cleo_id), NOW)
+    [row] = [row for billed in seen.payers for row in billed.rows]
+    assert (row.subject, row.total_cents, row.joint_cents, row.is_theirs) == ("Sessions", 15_000, None, False)
+    assert [(event.amount_cents, event.invoice_id) for event in seen.history] == [(15_000, None)]
 
 
 def test_the_history_tells_what_came_went_back_and_was_given_up(session, cast):
