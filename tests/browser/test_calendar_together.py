@@ -239,6 +239,7 @@ def test_a_day_is_booked_opened_moved_and_cancelled_by_keyboard_alone(visit, ser
         expect(item).to_be_focused()
         keys.press("Enter")
         expect(page.get_by_role("link", name="Move")).to_be_visible()
+        _in_hand(page)
         keys.press("m")
         expect(page.get_by_role("heading", name="Move Otto Brandt")).to_be_visible()
         _tab_to(page, "#flyout [name=starts_at]")
@@ -266,10 +267,14 @@ def _at(day: date, hour: int) -> datetime:
 
 def _tab_to(page: Page, what: str, most: int = 120) -> None:
     """Press Tab until it has the focus; fail when the keyboard cannot reach it."""
-    # What htmx has swapped in but not yet taken in hand would be sent as a plain form.
-    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+    _in_hand(page)
     for _ in range(most):
         if page.evaluate("what => document.activeElement.matches(what)", what):
             return
         page.keyboard.press("Tab")
     raise AssertionError(f"Tab does not reach {what}")
+
+
+def _in_hand(page: Page) -> None:
+    """Wait until htmx has taken in hand what it swapped in: before that a link or form is followed as on a plain page."""
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
