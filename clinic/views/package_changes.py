@@ -93,7 +93,7 @@ def refund(invoice_id: int) -> Answer:
     def act(session: Session) -> None:
         chosen = form.lines.data or []
         note = package_refunds.refund(session, actor(), invoice_id, chosen, form.reason.data or "", now())
-        say(f"Credit note {note.number} is issued. What was paid for it is the payer's credit now.")
+        say(f"Credit note {note.number} is issued. What was paid for it, if anything, is the payer’s credit now.")
 
     return _changed(invoice_id, form, act, "Refund unused sessions", sale=sale, unused=unused)
 
