@@ -22,8 +22,8 @@ from clinic.calendar.occurrences import Choices
 from clinic.calendar.package_lines import LineEdit
 from clinic.calendar.recurrence import Rule
 from clinic.kernel import clock
-from clinic.models.billing import Fee, PackageSale
-from clinic.models.calendar import Attendee, Item, ItemKind, SeriesUnit
+from clinic.models.billing import Fee, PackageSale, Share
+from clinic.models.calendar import Attendee, Item, ItemKind, SeriesUnit, Status
 from clinic.models.money import Card, EndedBy, Method, PayLink
 from clinic.models.people import Contact, ContactRole, GroupKind
 from clinic.models.practice import FeedDetail, Practitioner
@@ -302,6 +302,17 @@ def busy_night(session: Session, cast: Cast) -> None:
             enrolments.leave(session, cast.fay, contact.id, MADE_AT, reason="The card cannot be charged.", by=EndedBy.NIGHT)
 
 
+def _worked_today(session: Session, cast: Cast) -> None:
+    """Let today bill a payer a session and their part of a divided one that was missed."""
+    bills_daily(session, since=date(2026, 1, 10))
+    today = clock.local_date(clock.now(), "America/New_York")
+    give(session, cast, day=today, hour=9)
+    part = give(session, cast, day=today, hour=11, status=Status.NO_SHOW)
+    part.amount_cents = 10_000
+    session.add(Share(attendee_id=part.attendee_id, payer_id=cast.pellworth_id, amount_cents=5_000))
+    _paid_once(session, cast)
+
+
 NIGHT = [
     Row("a payment", "bill", "/payments/1/", queries=12, kilobytes=4, stage=_paid_once),
     Row("refunding a payment", "bill", "/payments/1/refund", queries=12, kilobytes=4, stage=_paid_once),
@@ -314,7 +325,7 @@ NIGHT = [
     Row("last night", "fay", "/invoices/last-night", queries=9, kilobytes=3),
     Row("how a payer is invoiced", "fay", lambda cast: f"/contacts/{cast.pellworth_id}/invoicing", queries=5, kilobytes=3),
     Row("enrolling in AutoPay", "fay", lambda cast: f"/clients/{cast.cleo_id}/payers/{cast.cleo_payer_id}/autopay/",
-        queries=12, kilobytes=3),
+        queries=12, kilobytes=3, stage=_worked_today),
 ]  # fmt: skip
 ROWS += NIGHT
 

@@ -1,19 +1,19 @@
 """How each payer of a client pays without being asked: the cards kept, AutoPay, and what tonight would charge."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, func, select, true
 from sqlalchemy.orm import Session
 
-from clinic.billing import autopay, cards, invoices, ledger
+from clinic.billing import autopay, cards, daily, invoices, ledger
 from clinic.billing.autopay import Standing
 from clinic.billing.cards import KeptCard
 from clinic.billing.ledger import PayerSums
 from clinic.models.billing import Invoice
-from clinic.models.money import AutoPayEnrolment, Card
+from clinic.models.money import Account, AutoPayEnrolment, Card
 from clinic.models.people import Client, Contact
 from clinic.practice import settings
 from clinic.practice.permissions import Actor
@@ -37,6 +37,7 @@ class Arrangement:
     ended_reason: str
     skipped_for: str = ""  # why the coming night would leave an enrolled payer out, besides owing nothing
     consent_text: str = ""
+    expected_cents: int = 0  # what the end of the day will invoice before the card is charged, where that was asked
 
     @property
     def card(self) -> KeptCard | None:
@@ -45,8 +46,8 @@ class Arrangement:
 
     @property
     def charge_cents(self) -> int:
-        """Return what tonight would charge, as the balance stands now."""
-        return autopay.would_charge_cents(self.sums)
+        """Return what tonight would charge: the balance as it stands now, and what is expected."""
+        return max(self.sums.balance_cents + self.expected_cents, 0)
 
 
 @dataclass(frozen=True)
@@ -60,22 +61,24 @@ class OpenInvoice:
     is_theirs: bool = True
 
 
-def of(session: Session, payers: Mapping[int, str], sums: Mapping[int, PayerSums], now: datetime) -> list[Arrangement]:
+def of(session: Session, payers: Mapping[int, str], now: datetime) -> list[Arrangement]:
     """Return the arrangements of those payers (id to name), in one query."""
     practice, today = settings.practice(session), settings.house(session).local_date(now)
     night = autopay.coming_night(now, practice.timezone)
     newest = select(func.max(AutoPayEnrolment.id)).where(AutoPayEnrolment.contact_id == Contact.id).correlate(Contact)
     found = session.execute(
-        select(Contact.id, Card, AutoPayEnrolment, *autopay.standing_of(night, now))
+        select(Contact.id, ledger.posted(Account.RECEIVABLE), -ledger.posted(Account.UNALLOCATED), Card, AutoPayEnrolment,
+               *autopay.standing_of(night, now))
         .outerjoin(Card, and_(Card.contact_id == Contact.id, Card.removed_at.is_(None)))
         .outerjoin(AutoPayEnrolment, AutoPayEnrolment.id == newest.scalar_subquery())
         .where(Contact.id.in_(payers))
         .order_by(Card.is_default.desc(), Card.id.desc())
-    ).all()
+    ).all()  # fmt: skip
     kept: dict[int, list[KeptCard]] = {payer_id: [] for payer_id in payers}
-    for payer_id, card, *_ in found:
+    for payer_id, _, _, card, *_ in found:
         kept[payer_id] += [cards.shown(card, today)] if card is not None else []
-    last = {payer_id: (row, Standing(*map(bool, standing))) for payer_id, _, row, *standing in found}
+    sums = {payer_id: PayerSums(int(owed), int(unallocated)) for payer_id, owed, unallocated, *_ in found}
+    last = {payer_id: (row, Standing(*map(bool, standing))) for payer_id, _, _, _, row, *standing in found}
 
     def skipped_for(payer_id: int) -> str:
         row, standing = last.get(payer_id, (None, None))
@@ -93,8 +96,10 @@ def of(session: Session, payers: Mapping[int, str], sums: Mapping[int, PayerSums
 
 
 def of_payer(session: Session, payer: Contact, now: datetime) -> Arrangement:
-    """Return one payer's arrangement."""
-    return of(session, {payer.id: payer.name}, ledger.payer_sums(session, [payer.id]), now)[0]
+    """Return one payer's arrangement, with what the end of the day will invoice them; in at most five queries."""
+    night = autopay.coming_night(now, settings.practice(session).timezone)
+    expected = daily.expected_cents(session, payer, night - timedelta(days=1))
+    return replace(of(session, {payer.id: payer.name}, now)[0], expected_cents=expected)
 
 
 def open_invoices(session: Session, who: Actor, payer_id: int) -> list[OpenInvoice]:
@@ -102,17 +107,17 @@ def open_invoices(session: Session, who: Actor, payer_id: int) -> list[OpenInvoi
 
     Who may not see a client reads "another client" in their place.
     """
-    owed = dict(ledger.owed_oldest_first(session, payer_id)[:OPEN_MAX])
-    mine = invoices.theirs(who)
+    mine, owed = invoices.theirs(who), ledger.owed_of(payer_id).subquery()
     found = session.execute(
-        select(Invoice.id, Invoice.number, Client, (true() if mine is None else mine).label("is_theirs"))
+        select(Invoice, owed.c.cents, Client, (true() if mine is None else mine).label("is_theirs"))
+        .join(owed, owed.c.id == Invoice.id)
         .outerjoin(Client, Client.id == Invoice.client_id)
-        .where(Invoice.id.in_(owed))
-    ).all()
-    rows = {row.id: row for row in found}
+        .order_by(Invoice.issue_date, Invoice.id)
+        .limit(OPEN_MAX)
+    )
     return [
-        OpenInvoice(each, rows[each].number or "", _client(rows[each]), cents, is_theirs=bool(rows[each].is_theirs))
-        for each, cents in owed.items()
+        OpenInvoice(row.Invoice.id, row.Invoice.number or "", _client(row), int(row.cents), is_theirs=bool(row.is_theirs))
+        for row in found
     ]
 
 

@@ -17,6 +17,7 @@ from clinic.models.messages import Message, MessageKind
 from clinic.models.money import AutoPayEnrolment, Card
 from clinic.models.people import Client, ClientContact, Contact
 from clinic.people import clients
+from clinic.people.clients import Profile
 from clinic.practice import audit, settings
 from clinic.practice.permissions import CLOCK, Actor
 
@@ -60,7 +61,16 @@ def payer_for(session: Session, who: Actor, client_id: int, payer_id: int) -> Co
     Raises:
         NotFoundError: the client is not theirs, or the contact never pays for this client.
     """
-    client = clients.client_for(session, who, client_id)
+    return payer_of(session, clients.profile(session, who, client_id), payer_id)
+
+
+def payer_of(session: Session, client: Profile, payer_id: int) -> Contact:
+    """Load a payer of a client who is theirs.
+
+    Raises:
+        NotFoundError: the contact never pays for this client.
+    """
+    client_id = client.head.id
     linked = select(ClientContact.contact_id).where(ClientContact.client_id == client_id)
     billed = select(Invoice.payer_id).where(Invoice.client_id == client_id)
     payer = session.scalar(

@@ -124,7 +124,21 @@ def plan(session: Session, day: date) -> tuple[Planned, ...]:
     return survey(session, day).planned
 
 
-def survey(session: Session, day: date) -> Survey:
+def expected_cents(session: Session, payer: Contact, day: date) -> int:
+    """Return what the end of that date will invoice one payer; in at most four queries."""
+    creation = payer.invoice_creation
+    if creation is InvoiceCreation.AS_PRACTICE:
+        creation = settings.practice(session).invoice_creation
+    if creation is InvoiceCreation.DAILY:
+        found = survey(session, day, payer_id=payer.id)
+    elif creation is InvoiceCreation.MONTHLY and periods.month_end(day) == day:
+        found = survey_month(session, day, payer_id=payer.id)
+    else:
+        return 0
+    return sum(each.total_cents for each in found.planned)
+
+
+def survey(session: Session, day: date, *, payer_id: int | None = None) -> Survey:
     """Look at what the end of that practice-local date will bill: in a fixed number of queries, changing nothing.
 
     Billed is the date's own work, that of the seven days before which no run has seen as it is now, old work taken along
@@ -136,21 +150,23 @@ def survey(session: Session, day: date) -> Survey:
     since = max(practice.daily_from_date, day - LOOK_BACK)
     if _chosen_date(practice) > practice.daily_from_date:
         since = practice.daily_from_date
-    return _surveyed(session, practice, periods.daily(day), since)
+    return _surveyed(session, practice, periods.daily(day), since, payer_id)
 
 
-def survey_month(session: Session, last: date) -> Survey:
+def survey_month(session: Session, last: date, *, payer_id: int | None = None) -> Survey:
     """Look likewise at what the month that ends with that day will bill to who is invoiced monthly."""
     practice = settings.practice(session)
     period = periods.monthly(last)
-    return _surveyed(session, practice, period, period.first - LOOK_BACK)
+    return _surveyed(session, practice, period, period.first - LOOK_BACK, payer_id)
 
 
-def _surveyed(session: Session, practice: Practice, period: Period, since: date) -> Survey:
+def _surveyed(session: Session, practice: Practice, period: Period, since: date, payer_id: int | None) -> Survey:
     chosen = uninvoiced.billable(practice, period.creation).where(
         Item.starts_at < clock.day_start(period.last + timedelta(days=1), practice.timezone),
         or_(Item.starts_at >= clock.day_start(since, practice.timezone), Share.bill_again_at.is_not(None)),
     )
+    if payer_id is not None:
+        chosen = chosen.where(Share.payer_id == payer_id)
     found = candidates.found(session, chosen)
     if not found:
         return Survey()

@@ -3,14 +3,16 @@
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from clinic.kernel import clock
 from clinic.kernel.database import put
 from clinic.models.billing import Invoice
 from clinic.models.money import Account, LedgerTransaction, MoneyEvent, Posting
+from clinic.models.people import Contact
 from clinic.practice import settings
 from clinic.practice.permissions import Actor
 
@@ -89,6 +91,12 @@ def payer_sums(session: Session, payer_ids: Collection[int]) -> dict[int, PayerS
     }
 
 
+def posted(account: Account) -> Any:
+    """Return what is posted to an account of the contact that the query is about, in cents, as a column of it."""
+    cents = select(func.coalesce(func.sum(Posting.amount_cents), 0))
+    return cents.where(Posting.payer_id == Contact.id, Posting.account == account).correlate(Contact).scalar_subquery()
+
+
 def payer_owed_cents(session: Session, payer_id: int) -> int:
     """Return what the payer owes on issued invoices."""
     return payer_sums(session, [payer_id])[payer_id].owed_cents
@@ -121,15 +129,19 @@ def unallocated_by_payment(session: Session, payer_id: int) -> list[tuple[int, i
     return [(payment_id, int(cents)) for payment_id, cents in found if payment_id is not None]
 
 
-def owed_oldest_first(session: Session, payer_id: int) -> list[tuple[int, int]]:
-    """List the payer's issued invoices that owe something, oldest first, each with the cents owed."""
+def owed_of(payer_id: int) -> Select[int, int]:
+    """Return the query for the payer's issued invoices that owe something, each with the cents owed."""
     owed = func.sum(Posting.amount_cents)
-    found = session.execute(
-        select(Invoice.id, owed)
+    return (
+        select(Invoice.id, owed.label("cents"))
         .join(Posting, Posting.invoice_id == Invoice.id)
         .where(Invoice.payer_id == payer_id, Posting.account == Account.RECEIVABLE)
         .group_by(Invoice.id, Invoice.issue_date)
         .having(owed > 0)
-        .order_by(Invoice.issue_date, Invoice.id)
     )
+
+
+def owed_oldest_first(session: Session, payer_id: int) -> list[tuple[int, int]]:
+    """List the payer's issued invoices that owe something, oldest first, each with the cents owed."""
+    found = session.execute(owed_of(payer_id).order_by(Invoice.issue_date, Invoice.id))
     return [(invoice_id, int(cents)) for invoice_id, cents in found]

@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, exists, func, select
+from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session
 
-from clinic.billing import history, joint, register, work
+from clinic.billing import history, joint, ledger, register, work
 from clinic.billing.ledger import PayerSums
 from clinic.billing.payments import Disputed
 from clinic.billing.work import Work
 from clinic.models.billing import Invoice
-from clinic.models.money import Account, Posting
+from clinic.models.money import Account
 from clinic.models.people import Client, ClientContact, Contact
 from clinic.people import clients, contacts
 from clinic.practice import settings
@@ -157,15 +157,11 @@ def _payers(session: Session, payer_ids: Sequence[int], client_id: int) -> dict[
     """Return each payer's name, what they are to the client and owe and have in all, whether for others; and the discount."""
     others = exists().where(Invoice.payer_id == Contact.id, Invoice.client_id.is_distinct_from(client_id))
 
-    def posted(account: Account) -> Any:
-        chosen = select(func.coalesce(func.sum(Posting.amount_cents), 0))
-        return chosen.where(Posting.payer_id == Contact.id, Posting.account == account).scalar_subquery()
-
     found = session.execute(
         select(
             Contact.id, Contact.name, ClientContact.role, ClientContact.reference, others.label("covers_others"),
             select(Client.discount_bp).where(Client.id == client_id).scalar_subquery().label("discount_bp"),
-            posted(Account.RECEIVABLE).label("owed"), (-posted(Account.UNALLOCATED)).label("unallocated"),
+            ledger.posted(Account.RECEIVABLE).label("owed"), (-ledger.posted(Account.UNALLOCATED)).label("unallocated"),
         )
         .outerjoin(ClientContact, and_(ClientContact.contact_id == Contact.id, ClientContact.client_id == client_id))
         .where(Contact.id.in_(payer_ids))

@@ -183,8 +183,7 @@ def payer_for(session: Session, who: Visit, payer_id: int) -> Contact:
 def ways(session: Session, who: Visit, now: datetime) -> tuple[Own, ...]:
     """Return how each payer pays: the cards kept, AutoPay and what is owed."""
     found = owed(session, who)
-    names, sums = {each.payer_id: each.name for each in found}, {each.payer_id: each.sums for each in found}
-    arranged = arrangements.of(session, names, sums, now)
+    arranged = arrangements.of(session, {each.payer_id: each.name for each in found}, now)
     return tuple(Own(each, arrangement) for each, arrangement in zip(found, arranged, strict=True))
 
 

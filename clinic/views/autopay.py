@@ -35,13 +35,13 @@ def enrol(client_id: int, payer_id: int) -> Answer:
         except RefusalError as error:
             form.refuse(error)
     with reading() as session:
-        payer = cards.payer_for(session, actor(), client_id, payer_id)
+        profile = clients.profile(session, actor(), client_id)
+        payer = cards.payer_of(session, profile, payer_id)
         shown = arrangements.of_payer(session, payer, now())
         owed = arrangements.open_invoices(session, actor(), payer_id)
         text, covers = enrolments.consent_text(session), cards.clients_of(session, payer_id)
-        head = clients.profile(session, actor(), client_id).head
     return page("billing/autopay.html", form=form, then=there, payer=shown, owed=owed, text=text, covers=covers,
-                takes_cards=config().takes_cards, **profile_context(head, "Billing"))  # fmt: skip
+                takes_cards=config().takes_cards, **profile_context(profile.head, "Billing"))  # fmt: skip
 
 
 @bp.route("/leave", methods=["GET", "POST"])

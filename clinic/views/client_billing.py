@@ -107,9 +107,7 @@ def _shown(client_id: int, form: ConfirmForm) -> Answer:
     with reading() as session:
         profile = clients.profile(session, actor(), client_id)
         found = overview.of_client(session, actor(), profile, now())
-        payers = {payer.payer_id: payer for payer in found.payers}
-        names, sums = {key: payer.name for key, payer in payers.items()}, {key: payer.sums for key, payer in payers.items()}
-        arranged = arrangements.of(session, names, sums, now())
+        arranged = arrangements.of(session, {payer.payer_id: payer.name for payer in found.payers}, now())
         held = holdings.of_client(session, actor(), client_id, now())
     who = actor()
     return page(

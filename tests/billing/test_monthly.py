@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from clinic.billing import daily, invoices, leftovers, night, payer_invoicing
+from clinic.billing import arrangements, daily, enrolments, invoices, leftovers, night, payer_invoicing
 from clinic.kernel.errors import RefusalError
 from clinic.models.billing import Invoice, InvoiceSource
 from clinic.models.people import Contact
@@ -68,6 +68,21 @@ def test_a_payer_who_chose_monthly_is_left_out_of_the_nights_and_billed_on_the_f
     assert (made.payer_id, made.client_id, made.total_cents) == (cast.pellworth_id, None, 30_000)
     shown = night.tonight(session, datetime(2026, 11, 30, 20, tzinfo=UTC))
     assert [each.payer_id for each in shown.planned] == []
+
+
+@pytest.mark.parametrize(("day", "is_monthly"), [(12, False), (29, True), (30, True)])
+def test_what_tonight_would_charge_one_payer_is_what_tonight_says_of_all(session, cast, day, is_monthly):
+    (bills_monthly(session, cast) if is_monthly else bills_daily(session))
+    for hour, payer_id in ((9, cast.cleo_payer_id), (10, cast.cleo_payer_id), (11, cast.otto_payer_id)):
+        give(session, cast, day=date(2026, 11, day), hour=hour, payer_id=payer_id)
+    give(session, cast, day=date(2026, 11, day) + timedelta(days=1))
+    enrolments.enrol(session, cast.fay, cast.cleo_payer_id, consented_by="Herself", now=CHOSEN)
+    now = datetime(2026, 11, day, 20, tzinfo=UTC)
+    one = arrangements.of_payer(session, session.get_one(Contact, cast.cleo_payer_id), now)
+    shown = night.tonight(session, now)
+    [of_all] = [each for each in (*shown.charged, *shown.skipped) if each.payer_id == cast.cleo_payer_id] or [None]
+    assert one.charge_cents == one.expected_cents == (0 if day == 29 else 30_000)
+    assert (of_all.charge_cents if of_all else 0) == one.charge_cents
 
 
 def test_tonight_says_what_the_first_will_make_and_only_then(session, cast):

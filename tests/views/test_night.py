@@ -194,11 +194,14 @@ def test_a_missed_window_is_a_red_line_until_the_next_night(app, rows, write, ca
         assert night.alarm(session, noon + timedelta(hours=1)).title == "The clock stands still."
 
 
-def test_a_payer_is_enrolled_after_a_look_at_what_is_owed(as_, rows, cast):
+def test_a_payer_is_enrolled_after_a_look_at_what_is_owed(as_, rows, write, cast, today):
+    with write() as session:
+        bills_daily(session, since=today)
+        give(session, cast, day=today, hour=9)
     fay = as_("fay")
     address = f"/clients/{cast.cleo_id}/payers/{cast.cleo_payer_id}/autopay/"
     text = text_of(fay.get(address))
-    assert "Tonight it would charge" in text
+    assert "Tonight it would charge $150.00 $150.00 of it invoiced before; no card is kept yet" in " ".join(text.split())
     assert "I allow Quillmere to charge my default card" in text
     refused = fay.post(address, data={"once": once.new_key(), "consented_by": ""})
     assert refused.status_code == 422
