@@ -119,7 +119,7 @@ def begin(session: Session, token: str, stripe_session: str, wanted: Purchase, n
         return False
     if purchase.client_id is not None:
         contact_id = session.get_one(Client, purchase.client_id).contact_id
-        cards.know_as(session, CLOCK, contact_id, wanted.customer, now)
+        cards.know_as(session, Actor(user_id=None, for_client_id=purchase.client_id), contact_id, wanted.customer, now)
     session.add(
         Checkout(
             purchase_id=purchase.id, stripe_session=stripe_session, stripe_customer=wanted.customer,
@@ -157,7 +157,7 @@ def book(session: Session, visit: Visit, now: datetime) -> bool:
     client = _client_of(session, purchase, visit, now)
     try:
         with session.begin_nested():
-            invoice = _sell(session, purchase, client, now)
+            invoice = _sell(session, _buyer(client), purchase, client, now)
             payment = _paid(session, client, visit, now, invoice_id=invoice.id)
             session.flush()
     except Exception as error:  # noqa: BLE001 - the money has been taken: whatever stands in the way of the sale, it is kept
@@ -170,7 +170,7 @@ def book(session: Session, visit: Visit, now: datetime) -> bool:
         purchase.trouble = why
     else:
         purchase.status, purchase.invoice_id = PurchaseStatus.SOLD, invoice.id
-        _write(session, purchase, client, now)
+        _write(session, _buyer(client), purchase, client, now)
     purchase.paid_at = now
     checkout.payment_id, checkout.closed_at = payment.id, now
     session.flush()
@@ -185,10 +185,10 @@ def sell_again(session: Session, who: Actor, purchase_id: int, now: datetime) ->
         RefusalError: it still cannot be sold; the error says why.
     """
     purchase, client = _stranded(session, who, purchase_id)
-    invoice = _sell(session, purchase, client, now)
+    invoice = _sell(session, who, purchase, client, now)
     payments.apply_credit(session, who, payer_id=invoice.payer_id, now=now, invoice_id=invoice.id)
     purchase.status, purchase.invoice_id, purchase.trouble = PurchaseStatus.SOLD, invoice.id, ""
-    _write(session, purchase, client, now)
+    _write(session, who, purchase, client, now)
     audit.record(session, who, "sold stranded purchase", "online purchase", purchase.id, now, invoice_id=invoice.id)
     return invoice
 
@@ -251,10 +251,16 @@ def _client_of(session: Session, purchase: OnlinePurchase, visit: Visit, now: da
     if client is None:
         client = _known(session, purchase) or _new(session, purchase, now)
         purchase.client_id = client.id
+    by = _buyer(client)
     if client.is_archived:
-        clients.bring_back(session, CLOCK, client.id, now)
-    cards.know_as(session, CLOCK, client.contact_id, visit.customer, now)
+        clients.bring_back(session, by, client.id, now)
+    cards.know_as(session, by, client.contact_id, visit.customer, now)
     return client
+
+
+def _buyer(client: Client) -> Actor:
+    """Return the hand that does what a client paid for, whoever tells of the payment."""
+    return Actor(user_id=None, for_client_id=client.id)
 
 
 def _known(session: Session, purchase: OnlinePurchase) -> Client | None:
@@ -271,35 +277,36 @@ def _new(session: Session, purchase: OnlinePurchase, now: datetime) -> Client:
         first_name=purchase.first_name, last_name=purchase.last_name, email=purchase.email, phone=purchase.phone,
         practitioner_id=purchase.practitioner_id,
     )  # fmt: skip
-    client = clients.add(session, CLOCK, details, now, is_new=True)
+    client = clients.add(session, CLOCK, details, now, is_new=True, by_self=True)
     purchase.is_new_client = True
     portal_access.grant_to_buyer(session, client, purchase.email, now)
     return client
 
 
-def _sell(session: Session, purchase: OnlinePurchase, client: Client, now: datetime) -> Invoice:
+def _sell(session: Session, who: Actor, purchase: OnlinePurchase, client: Client, now: datetime) -> Invoice:
     bundle = storefront.bundle(purchase, client_id=client.id, payer_id=client.contact_id)
-    invoice = bundles.place(session, CLOCK, bundle, now)
+    invoice = bundles.place(session, who, bundle, now)
     if invoice.total_cents != purchase.total_cents:
         house = settings.house(session)
         raise RefusalError(
             f"{house.money(purchase.total_cents)} was paid, but the invoice would come to {house.money(invoice.total_cents)}. "
             "Was the tax setting changed since it was offered?"
         )
-    audit.record(session, CLOCK, "sold package", "invoice", invoice.id, now, package_id=purchase.package_id,
+    audit.record(session, who, "sold package", "invoice", invoice.id, now, package_id=purchase.package_id,
                  purchase_id=purchase.id)  # fmt: skip
-    invoices.issue(session, CLOCK, invoice, now)
+    invoices.issue(session, who, invoice, now)
     return invoice
 
 
 def _paid(session: Session, client: Client, visit: Visit, now: datetime, *, invoice_id: int | None) -> Payment:
     return payments.record(
-        session, CLOCK, payer_id=client.contact_id, method=Method.ONLINE_CARD, amount_cents=visit.amount_cents, now=now,
-        invoice_id=invoice_id, is_credit=invoice_id is None, reference=visit.last4, stripe_payment_intent=visit.payment_intent,
+        session, _buyer(client), payer_id=client.contact_id, method=Method.ONLINE_CARD, amount_cents=visit.amount_cents,
+        now=now, invoice_id=invoice_id, is_credit=invoice_id is None, reference=visit.last4,
+        stripe_payment_intent=visit.payment_intent,
     )  # fmt: skip
 
 
-def _write(session: Session, purchase: OnlinePurchase, client: Client, now: datetime) -> None:
+def _write(session: Session, who: Actor, purchase: OnlinePurchase, client: Client, now: datetime) -> None:
     """Tell the buyer where their sessions are booked, in the same words whoever they are."""
     house = settings.house(session)
     values = {
@@ -309,4 +316,4 @@ def _write(session: Session, purchase: OnlinePurchase, client: Client, now: date
     }  # fmt: skip
     letter = Letter(MessageKind.BOUGHT_ONLINE, client.contact_id, values, client_id=client.id,
                     once_key=f"bought-online-{purchase.id}", to_address=purchase.email)  # fmt: skip
-    letters.write(session, CLOCK, letter, now)
+    letters.write(session, who, letter, now)

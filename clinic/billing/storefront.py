@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -151,6 +151,7 @@ def order(session: Session, who: Actor, order: Order, now: datetime) -> OnlinePu
         made.first_name, made.last_name = client.first_name, client.last_name
     session.add(made)
     session.flush()
+    who = replace(who, for_client_id=order.client_id)
     audit.record(session, who, "ordered package online", "online purchase", made.id, now, package_id=package.id,
                  total_cents=made.total_cents)  # fmt: skip
     return made

@@ -1,6 +1,6 @@
 """A client books a session of their own package: which kinds, on which days, at which times, and the booking itself."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import select
@@ -82,7 +82,7 @@ def _booked(
 ) -> Item:
     sale, line = session.get_one(PackageSale, sale_id), session.get_one(InvoiceLine, line_id)
     # The client has no rights of staff: that the package, the time and the room are theirs to take was asked above.
-    hand = replace(who, client_id=None, roles=frozenset(), user_id=None)
+    hand = who.hand()
     try:
         wanted = line_terms.wanted(
             session, sale, line, wish.kind, client_id=client_id, room_id=slot.room_id, starts_at=slot.starts_at,

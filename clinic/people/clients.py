@@ -1,7 +1,7 @@
 """Clients: added, found, changed and archived, each with a contact of their own to be billed as."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -151,11 +151,14 @@ def looked_at(session: Session, who: Actor, client_id: int, now: datetime) -> No
     audit.record(session, who, "read profile", "client", client_id, now)
 
 
-def add(session: Session, who: Actor, details: Details, now: datetime, *, is_new: bool = False) -> Client:
+def add(
+    session: Session, who: Actor, details: Details, now: datetime, *, is_new: bool = False, by_self: bool = False
+) -> Client:
     """Add a client, their own contact and, as default payer, themselves. Must run inside `writing()`.
 
     Args:
         is_new: staff were told of possible duplicates and say that this is someone else.
+        by_self: they came by themselves, by buying online; the audit trail says so.
 
     Raises:
         RefusalError: a field does not hold, or a client with this name and birth date is there already.
@@ -180,7 +183,8 @@ def add(session: Session, who: Actor, details: Details, now: datetime, *, is_new
     )
     session.add(client)
     session.flush()
-    audit.record(session, who, "added", "client", client.id, now, practitioner_id=details.practitioner_id)
+    by = replace(who, for_client_id=client.id) if by_self else who
+    audit.record(session, by, "added", "client", client.id, now, practitioner_id=details.practitioner_id)
     return client
 
 

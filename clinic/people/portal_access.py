@@ -14,7 +14,7 @@ from clinic.models.people import Client, ClientContact, Contact, ContactKind
 from clinic.models.portal import PortalAccess, PortalSession
 from clinic.people import clients
 from clinic.practice import audit
-from clinic.practice.permissions import CLOCK, Actor, Permission
+from clinic.practice.permissions import Actor, Permission
 
 ADDRESSES_PER_CLIENT_MAX = 10
 CLIENTS_PER_ADDRESS_MAX = 20
@@ -60,7 +60,7 @@ def grant_to_buyer(session: Session, client: Client, email: str, now: datetime) 
     Must run inside `writing()`. Only for a client whom that purchase made: nobody opens a known client's portal by paying.
     """
     try:
-        return _granted(session, CLOCK, client, email, now)
+        return _granted(session, Actor(user_id=None, for_client_id=client.id), client, email, now)
     except RefusalError:
         return None  # the purchase stands; staff may grant it
 

@@ -31,13 +31,14 @@ def record(
     """Write down who did what to which thing. Must run inside `writing()`, so that the chain has one end.
 
     Args:
-        who: for a client in the portal the entry's roles say "client", and its detail says which under `by_client`.
+        who: for a client, or a hand that acts for one, the roles say "client", and the detail says which under `by_client`.
         action: a verb phrase such as "booked" or "issued invoice".
         detail: ids, amounts and states; never names, notes or anything clinical.
     """
     roles = ",".join(sorted(who.roles))
-    if who.client_id is not None:
-        roles, detail = CLIENT, detail | {"by_client": who.client_id}
+    client_id = who.client_id if who.client_id is not None else who.for_client_id
+    if client_id is not None:
+        roles, detail = CLIENT, detail | {"by_client": client_id}
     before = connection_of(session).scalar(_LAST_HASH) or ""
     entry = {
         "at": now, "user_id": who.user_id, "roles": roles, "web_session_id": who.web_session_id,

@@ -1,6 +1,6 @@
 """The one table of rights: what each role may do, and who is asking."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from clinic.kernel.errors import NotAllowedError
@@ -62,6 +62,8 @@ class Actor:
     practitioners_see_all: bool = False
     # A client in the portal: no rights of staff at all, and only what is theirs (`clients.seen_by`, `booking.item_for`).
     client_id: int | None = None
+    # Whom a hand of the house acts for: it is confined by nothing, and the audit trail names this client.
+    for_client_id: int | None = None
 
     def may(self, permission: Permission) -> bool:
         """Say whether one of the roles holds the right."""
@@ -75,6 +77,10 @@ class Actor:
         """
         if not self.may(permission):
             raise NotAllowedError(permission.value)
+
+    def hand(self) -> "Actor":
+        """Return the hand of the house that does what this client asked, once it is known that they may."""
+        return replace(self, user_id=None, roles=frozenset(), client_id=None, for_client_id=self.client_id)
 
     @property
     def own_practitioner_id(self) -> int | None:
