@@ -191,7 +191,7 @@ def _is_settled() -> list[ColumnElement[bool]]:
     note = aliased(Invoice)
     credited = select(func.coalesce(func.sum(note.total_cents), 0)).where(note.credited_invoice_id == Invoice.id)
     is_kept = credited.correlate(Invoice).scalar_subquery() < Invoice.total_cents
-    return [gone.correlate(Invoice).scalar_subquery() == 0, or_(Invoice.total_cents == 0, is_kept)]
+    return [gone.correlate(Invoice).scalar_subquery() == 0, or_(Invoice.total_cents == 0, is_kept), ~states.is_void()]
 
 
 def _matches(text: str) -> ColumnElement[bool]:

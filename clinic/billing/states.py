@@ -4,10 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, func, literal, select
+from sqlalchemy.orm import Session, aliased
 
-from clinic.models.billing import Invoice, InvoiceKind
+from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine
 from clinic.models.money import Account, LedgerTransaction, MoneyEvent, Posting
 from clinic.practice import settings
 
@@ -39,22 +39,33 @@ def of(session: Session, invoices: Collection[Invoice], today: date) -> dict[int
     return {invoice.id: derive(invoice, posted.get(invoice.id, {}), today, grace) for invoice in invoices}
 
 
+def is_void() -> ColumnElement[bool]:
+    """Say, in a query over invoices, that one of nothing ($0) was credited whole: the ledger cannot tell, its lines do."""
+    note = aliased(Invoice)
+    is_credited = exists().where(note.credited_invoice_id == Invoice.id)
+    is_kept = exists().where(InvoiceLine.invoice_id == Invoice.id, InvoiceLine.released_at.is_(None))
+    return and_(Invoice.total_cents == 0, is_credited, ~is_kept)
+
+
 def _posted(session: Session, invoice_ids: Collection[int]) -> dict[int, dict[MoneyEvent, int]]:
-    found = session.execute(
-        select(Posting.invoice_id, LedgerTransaction.event, func.sum(Posting.amount_cents))
+    kind = LedgerTransaction.event
+    by_event = (
+        select(Posting.invoice_id, kind, func.sum(Posting.amount_cents))
         .join(LedgerTransaction, LedgerTransaction.id == Posting.transaction_id)
         .where(Posting.account == Account.RECEIVABLE, Posting.invoice_id.in_(invoice_ids))
-        .group_by(Posting.invoice_id, LedgerTransaction.event)
+        .group_by(Posting.invoice_id, kind)
     )
+    credited = literal(MoneyEvent.CREDITED, kind.type)
+    void = select(Invoice.id, credited, literal(0)).where(Invoice.id.in_(invoice_ids), is_void())
     posted: dict[int, dict[MoneyEvent, int]] = {}
-    for invoice_id, event, cents in found:
+    for invoice_id, event, cents in session.execute(by_event.union_all(void)):
         if invoice_id is not None:
             posted.setdefault(invoice_id, {})[event] = int(cents)
     return posted
 
 
 def derive(invoice: Invoice, posted: dict[MoneyEvent, int], today: date, grace: timedelta) -> State:
-    """Return the state that follows from the receivable's postings, summed by event."""
+    """Return the state that follows from the receivable's postings, summed by event; 0 cents credited: void (`is_void`)."""
     if invoice.issued_at is None:
         return State("Draft", owed_cents=invoice.total_cents)
     if invoice.kind is InvoiceKind.CREDIT_NOTE:
@@ -69,7 +80,7 @@ def derive(invoice: Invoice, posted: dict[MoneyEvent, int], today: date, grace: 
     if not figures.owed_cents:
         if figures.written_off_cents:
             return replace(figures, word="Written off")
-        is_credited = invoice.total_cents > 0 and figures.credited_cents >= invoice.total_cents
+        is_credited = MoneyEvent.CREDITED in posted and figures.credited_cents >= invoice.total_cents
         return replace(figures, word="Credited" if is_credited else "Paid")
     days = (today - (invoice.due_date or today)).days
     if timedelta(days=days) > grace:

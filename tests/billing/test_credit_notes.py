@@ -3,10 +3,23 @@
 import pytest
 from sqlalchemy import select
 
-from clinic.billing import credit_notes, daily, invoices, ledger, leftovers, packages, payments, sessions, sheet, states
+from clinic.billing import (
+    credit_notes,
+    daily,
+    invoices,
+    ledger,
+    leftovers,
+    packages,
+    payments,
+    register,
+    sessions,
+    sheet,
+    states,
+)
 from clinic.billing.credit_notes import Freed
 from clinic.billing.invoices import NewLine
 from clinic.billing.packages import FeeRow, Sale, Template
+from clinic.billing.register import Shown, Wish
 from clinic.kernel.errors import ClashError, RefusalError
 from clinic.models.billing import InvoiceKind, PackageSale, SessionEvent, Share
 from clinic.models.calendar import Attendee
@@ -55,6 +68,23 @@ def test_a_whole_credit_has_its_own_number_frees_what_was_paid_and_refunds_nothi
     with pytest.raises(RefusalError, match="not credited"):
         credit_notes.credit(session, cast.fay, note, NOW)
     assert sheet.of(session, note, NOW).credits_number == invoice.number
+    assert is_sound(session)
+
+
+def test_an_invoice_of_nothing_reads_credited_only_once_all_of_it_is(session, cast):
+    """Nothing is posted on it, so that its lines have to say it."""
+    invoice = issued(session, cast, NewLine("Free talk", 0), NewLine("Letter", 5_000, discount_cents=5_000))
+    first, letter = invoice.lines
+
+    def listed_as_paid():
+        return [row.number for row in register.page(session, cast.fay, Wish(Shown.PAID), number=1, today=NOW.date()).rows]
+
+    assert (state(session, invoice).word, listed_as_paid()) == ("Paid", [invoice.number])
+    credit_notes.credit(session, cast.fay, invoice, NOW, amounts={first.id: 0})
+    assert (state(session, invoice).word, listed_as_paid()) == ("Paid", [invoice.number])
+    credit_notes.credit(session, cast.fay, invoice, NOW, amounts={letter.id: 0})
+    assert (state(session, invoice).word, listed_as_paid()) == ("Credited", [])
+    assert not sheet.of(session, invoice, NOW).stamp
     assert is_sound(session)
 
 
