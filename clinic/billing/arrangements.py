@@ -35,8 +35,9 @@ class Arrangement:
     consented_by: str
     enrolled_at: datetime | None
     ended_reason: str
-    skipped_for: str = ""  # why the coming night would leave an enrolled payer out, besides owing nothing
+    skipped_for: str = ""  # why the coming night would leave an enrolled payer out, whatever is owed
     consent_text: str = ""
+    minimum_cents: int = 0  # less is not charged
     expected_cents: int = 0  # what the end of the day will invoice before the card is charged, where that was asked
 
     @property
@@ -48,6 +49,11 @@ class Arrangement:
     def charge_cents(self) -> int:
         """Return what tonight would charge: the balance as it stands now, and what is expected."""
         return max(self.sums.balance_cents + self.expected_cents, 0)
+
+    @property
+    def is_under_minimum(self) -> bool:
+        """Say whether that is too little to charge a card."""
+        return 0 < self.charge_cents < self.minimum_cents
 
 
 @dataclass(frozen=True)
@@ -85,13 +91,15 @@ def of(session: Session, payers: Mapping[int, str], now: datetime) -> list[Arran
         if row is None or standing is None or row.ended_at is not None:
             return ""
         has_card = any(card.is_default for card in kept[payer_id])
-        cents = autopay.would_charge_cents(sums[payer_id])
-        hindrance = autopay.hindrance(practice, row, standing, has_card=has_card)
-        return hindrance or (autopay.too_little(cents, practice) if cents else "")
+        return autopay.hindrance(practice, row, standing, has_card=has_card)
 
     return [
-        _of(payer_id, payers[payer_id], kept[payer_id], sums[payer_id], last.get(payer_id, (None,))[0], skipped_for(payer_id))
-        for payer_id in payers
+        replace(
+            _of(payer_id, name, kept[payer_id], sums[payer_id], last.get(payer_id, (None,))[0]),
+            skipped_for=skipped_for(payer_id),
+            minimum_cents=practice.autopay_minimum_cents,
+        )
+        for payer_id, name in payers.items()
     ]
 
 
@@ -127,9 +135,7 @@ def _client(row: Any) -> str:
     return row.Client.name if row.Client else "several clients"
 
 
-def _of(
-    payer_id: int, name: str, kept: list[KeptCard], sums: PayerSums, row: AutoPayEnrolment | None, skipped_for: str
-) -> Arrangement:
+def _of(payer_id: int, name: str, kept: list[KeptCard], sums: PayerSums, row: AutoPayEnrolment | None) -> Arrangement:
     live = row if row is not None and row.ended_at is None else None
     return Arrangement(
         payer_id=payer_id,
@@ -143,5 +149,4 @@ def _of(
         enrolled_at=live.enrolled_at if live is not None else None,
         consent_text=live.consent_text if live is not None else "",
         ended_reason=row.ended_reason if row is not None and live is None else "",
-        skipped_for=skipped_for,
     )

@@ -72,12 +72,15 @@ def test_a_clients_billing_says_why_the_night_charges_nothing(as_, rows, write, 
     def said():
         return text_of(as_("fay").get(f"/clients/{cast.cleo_id}/billing"))
 
-    assert "Nothing is owed now; tonight it charges what is invoiced until then." in said()
+    assert "Nothing is owed now; tonight it charges what is invoiced until then ." in said()
     with write() as session:
         invoice = invoices.draft(session, cast.fay, payer_id=cast.cleo_payer_id, client_id=cast.cleo_id, now=NOW)
         invoices.add_line(session, invoice, NewLine("Therapy", 25))
         invoices.issue(session, cast.fay, invoice, NOW)
-    assert "Tonight nothing is charged : under the card minimum." in said()
+    assert "Owed is $0.25, under the card minimum : tonight it is charged only together with what is invoiced" in said()
+    billing = as_("fay").get(f"/clients/{cast.cleo_id}/billing").text
+    assert f'href="/invoices/tonight#payer-{cast.cleo_payer_id}"' in billing
+    assert f'id="payer-{cast.cleo_payer_id}"' in as_("fay").get("/invoices/tonight").text
     with write() as session:
         card = cards.default(session, cast.cleo_payer_id)
         cards.remove(session, cast.fay, cast.cleo_payer_id, card.id, NOW)
