@@ -215,6 +215,9 @@ CALENDAR_FORMS = [
     Row("add new", "fay", "/calendar/new", kilobytes=4, stage=busy_day),
     Row("the flyout of a package session", "fay", "/calendar/items/7?h=8", kilobytes=2, stage=busy_day, headers=HTMX),
     Row("the flyout of a paid session", "fay", "/calendar/items/6?h=8", kilobytes=2, stage=busy_day, headers=HTMX),
+    Row(
+        "the flyout of a practitioner’s paid session", "pat", "/calendar/items/6?h=8", kilobytes=2, stage=busy_day, headers=HTMX
+    ),
     Row("use package", "fay", "/calendar/items/6/use-package?h=8", kilobytes=2, stage=busy_day, headers=HTMX),
     Row("edit", "fay", "/calendar/items/7/edit?h=8", kilobytes=3, stage=busy_day, headers=HTMX),
     Row("move", "fay", "/calendar/items/7/move?h=8", kilobytes=2, stage=busy_day, headers=HTMX),

@@ -47,6 +47,7 @@ class Event:
     invoice_id: int | None
     payment_id: int | None = None
     at: datetime = NO_TIME  # which came first on its day, where that is known
+    is_document: bool = False  # an invoice or a credit note was issued
 
 
 @dataclass(frozen=True)
@@ -134,4 +135,5 @@ def _issued(invoice: Invoice) -> Event:
     is_note = invoice.kind is InvoiceKind.CREDIT_NOTE
     words = f"Credit note {invoice.number}" if is_note else f"Invoice {invoice.number} issued"
     cents = -invoice.total_cents if is_note else invoice.total_cents
-    return Event(invoice.issue_date, words, "", cents, invoice.id, at=invoice.issued_at or invoice.created_at)
+    at = invoice.issued_at or invoice.created_at
+    return Event(invoice.issue_date, words, "", cents, invoice.id, at=at, is_document=True)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, or_, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -14,6 +14,7 @@ from clinic.billing.ledger import Leg
 from clinic.billing.lines import NewLine, line_of
 from clinic.billing.states import State
 from clinic.billing.states import of as states
+from clinic.billing.whose import theirs
 from clinic.billing.work import live_lines as line_for_shares
 from clinic.billing.work import set_do_not_invoice
 from clinic.kernel import clock, money
@@ -267,15 +268,6 @@ def delete_draft(session: Session, who: Actor, invoice: Invoice, now: datetime) 
     audit.record(session, who, "deleted draft", "invoice", invoice.id, now, total_cents=invoice.total_cents)
     session.delete(invoice)
     session.flush()
-
-
-def theirs(who: Actor) -> ColumnElement[bool] | None:
-    """Return the condition an invoice of theirs meets; None: everyone's are."""
-    own = who.own_practitioner_id
-    if own is None:
-        return None
-    mine = select(Client.id).where(Client.practitioner_id == own)
-    return or_(Invoice.practitioner_id == own, Invoice.client_id.in_(mine))
 
 
 def invoice_for(session: Session, who: Actor, invoice_id: int) -> Invoice:

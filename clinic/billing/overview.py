@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, exists, select
+from sqlalchemy import and_, exists, select, true
 from sqlalchemy.orm import Session
 
-from clinic.billing import history, joint, ledger, register, work
+from clinic.billing import history, joint, ledger, register, whose, work
 from clinic.billing.ledger import PayerSums
 from clinic.billing.payments import Disputed
 from clinic.billing.work import Work
@@ -97,23 +97,20 @@ def of_client(session: Session, who: Actor, client: clients.Profile, now: dateti
     """Return the billing overview of a client of theirs, in a fixed number of queries."""
     client_id = client.head.id
     today = settings.house(session).local_date(now)
+    mine = whose.theirs(who)
     named = session.execute(
-        select(Invoice, joint.part(client_id))
+        select(Invoice, joint.part(client_id), joint.credited(client_id), true() if mine is None else mine)
         .where(joint.names(client_id))
         .order_by(Invoice.issue_date.desc().nulls_first(), Invoice.id.desc())
         .limit(INVOICES_MAX)
     ).all()
-    found, parts = [invoice for invoice, _ in named], {invoice.id: cents for invoice, cents in named if cents is not None}
+    found = [invoice for invoice, *_ in named]
+    given = {invoice.id: _Own(cents, int(back), is_open=bool(is_open)) for invoice, cents, back, is_open in named}
     waiting = work.uninvoiced(session, who, now, client_id=client_id)
     payer_ids = list(dict.fromkeys([client.default_payer_id, *(i.payer_id for i in found), *(w.payer_id for w in waiting)]))
     payers = _payers(session, payer_ids, client_id)
     rows = register.rows_of(session, found, {payer_id: row.name for payer_id, row in payers.items()}, today)
-    shut = {
-        invoice.id
-        for invoice in found
-        if invoice.id in parts and who.own_practitioner_id not in (None, invoice.practitioner_id)
-    }
-    rows = [_part(row, parts[row.id], is_theirs=row.id not in shut) if row.id in parts else row for row in rows]
+    rows = [_own(row, given[row.id]) for row in rows]
     issued = {invoice.id: invoice for invoice in found if invoice.issued_at is not None}
     told = history.of(session, issued, [key for key, row in payers.items() if not row.covers_others])
     return Overview(
@@ -132,25 +129,39 @@ def of_client(session: Session, who: Actor, client: clients.Profile, now: dateti
             )
             for payer_id in payer_ids
         ),
-        history=tuple(_closed(event, parts) if event.invoice_id in shut else event for event in told.events),
+        history=tuple(_closed(event, given) for event in told.events),
         disputes=tuple(each for each in told.disputes if not each.is_lost),
         discount_bp=payers[client.default_payer_id].discount_bp,
     )
 
 
-def _part(row: register.Row, cents: int, *, is_theirs: bool) -> register.Row:
-    # The others' sessions on it are not this client's; of what is owed, at most the client's own.
-    mine = replace(row, total_cents=cents, balance_cents=min(row.balance_cents, cents), is_theirs=is_theirs)
+@dataclass(frozen=True)
+class _Own:
+    """Be what of a document is this client's: None where all of it is; and whether whoever asks may open it."""
+
+    cents: int | None
+    credited_cents: int
+    is_open: bool
+
+
+def _own(row: register.Row, own: _Own) -> register.Row:
+    if own.cents is None:
+        return replace(row, is_theirs=own.is_open)
+    # The others' sessions on it are not this client's; of what is owed, at most what is left of the client's own.
+    left = max(own.cents - own.credited_cents, 0)
+    part = replace(row, total_cents=own.cents, balance_cents=min(row.balance_cents, left), is_joint=True)
     # Its first line may name a client of somebody else.
-    return replace(mine, joint_cents=row.total_cents) if is_theirs else replace(mine, subject="Sessions")
+    return replace(part, joint_cents=row.total_cents) if own.is_open else replace(part, subject="Sessions", is_theirs=False)
 
 
-def _closed(event: history.Event, parts: Mapping[int, int]) -> history.Event:
-    assert event.invoice_id is not None
-    is_issue = event.payment_id is None and event.amount_cents > 0
-    return replace(
-        event, invoice_id=None, payment_id=None, amount_cents=parts[event.invoice_id] if is_issue else event.amount_cents
-    )
+def _closed(event: history.Event, given: Mapping[int, _Own]) -> history.Event:
+    own = given[event.invoice_id] if event.invoice_id is not None else None
+    if own is None or own.is_open:
+        return event
+    shut = replace(event, invoice_id=None)
+    if own.cents is None:
+        return shut
+    return replace(shut, payment_id=None, amount_cents=own.cents if event.is_document else event.amount_cents)
 
 
 def _payers(session: Session, payer_ids: Sequence[int], client_id: int) -> dict[int, Any]:

@@ -73,6 +73,7 @@ class Row:
     total_cents: int  # a credit note's is negative
     balance_cents: int
     joint_cents: int | None = None  # of an invoice for several clients: what it comes to for all of them
+    is_joint: bool = False  # for several clients: the amounts are one client's part
     is_theirs: bool = True  # whoever asks may open it
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinic.billing import packages, states, work
+from clinic.billing import packages, states, whose, work
 from clinic.calendar import booking, linking, series, statuses
 from clinic.calendar.linking import PackageLabel
 from clinic.calendar.offer import MODE_WORDS
@@ -112,6 +112,7 @@ class Flyout:
     may_pay: bool
     may_sell: bool
     may_link: bool = False
+    opens: frozenset[int] = frozenset()  # of the invoices named here, those this person may open
 
     @property
     def is_silent(self) -> bool:
@@ -171,6 +172,7 @@ def flyout_of(session: Session, who: Actor, item: Item, now: datetime, *, with_b
         may_pay=who.may(Permission.TAKE_PAYMENTS),
         may_sell=who.may(Permission.SELL_PACKAGES) and item.kind is ItemKind.APPOINTMENT and len(shown) == 1,
         may_link=who.may(Permission.LINK_PACKAGES),
+        opens=frozenset(whose.opened(session, who, _invoice_ids(billings))),
     )
 
 
@@ -282,6 +284,11 @@ def _on_invoices(lines: Sequence[tuple[InvoiceLine, str]], invoiced: dict[int, s
         owed = state.owed_cents if invoice.issued_at else 0
         found.append(OnInvoice(invoice.id, invoice.number, state.word, state.words, owed, payer))
     return tuple(found)
+
+
+def _invoice_ids(billings: Sequence[Billing]) -> set[int]:
+    packs = {billing.package.invoice_id for billing in billings if billing.package}
+    return packs | {each.invoice_id for billing in billings for each in billing.invoices}
 
 
 def _is_open(billing: Billing) -> bool:

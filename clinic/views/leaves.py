@@ -86,7 +86,7 @@ def flyout_context(shown: Flyout, window: Window | None) -> dict[str, Any]:
         "client": _known("clients.overview", client_id=shown.client_id),
         "book": url_for("booking.book", practitioner_id=shown.practitioner_id, day=day, at=at),
         "invoice": _known("invoices.create_from_item", item_id=shown.item_id),
-        "invoices": {each: _known("invoices.show", invoice_id=each) for each in ids},
+        "invoices": {each: _known("invoices.show", invoice_id=each) if each in shown.opens else None for each in ids},
         "sell": _known("packages.sell", client_id=shown.client_id, attendee=place) if shown.may_sell else None,
     }
     return {
