@@ -1,12 +1,15 @@
 """The form every other form is built on, and the fields of this house: money, days, times, texts."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from wtforms import Field, Form, HiddenField, StringField, TextAreaField
+from wtforms import Field, Form, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
+from wtforms.fields.core import UnboundField
+from wtforms.meta import DefaultMeta
 from wtforms.validators import DataRequired, Length, Optional, StopValidation
 from wtforms.widgets import TextInput
 
@@ -18,12 +21,27 @@ NAME_CHARS_MAX = 120
 LINE_CHARS_MAX = 200
 TEXT_CHARS_MAX = 4_000
 FIRST_YEAR, LAST_YEAR = 1900, 2199
+NOT_OFFERED = "Choose from the list."
+FieldT = TypeVar("FieldT", bound=Field)
+Value = TypeVar("Value")
 _WALL_TIME = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::\d{2})?\s*([ap])?\.?(?:m\.?)?", re.IGNORECASE | re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029\ud800-\udfff]")
 
 
 class HouseForm(Form):
     """Read a posted form, keep what was typed, and carry refusals from the rules back to the field they are about."""
+
+    class Meta(DefaultMeta):
+        """Say in a sentence of this house that a choice, one or several, is none of those offered."""
+
+        def bind_field(self, form: Any, unbound_field: "UnboundField[FieldT]", options: Any) -> FieldT:
+            """Make a field of the form."""
+            field = super().bind_field(form, unbound_field, options)
+            if isinstance(field, SelectField):
+                # Newer than the stubs: what cannot be read, and what can be and is not offered.
+                for name in ("invalid_value_message", "invalid_choice_message"):
+                    setattr(field, name, getattr(field, name) or NOT_OFFERED)
+            return field
 
     clashed = False
     note: RefusalError | None = None  # a refusal of the form as a whole
@@ -105,7 +123,7 @@ def _lines(value: str | None) -> str:
     return "\n".join(stripped(row) for row in (value or "").replace("\r\n", "\n").split("\n")).strip()
 
 
-class _TypedField(Field):
+class _TypedField(Field, ABC, Generic[Value]):
     """Keep the typed text beside the value it was read as, so that a refused form shows what was typed."""
 
     widget = TextInput()
@@ -138,16 +156,21 @@ class _TypedField(Field):
         if self.data is None and self.required and not self.process_errors:
             raise StopValidation(self.invalid)
 
-    def read(self, typed: str) -> Any:
-        """Turn text into the field's value."""
-        raise NotImplementedError
+    @abstractmethod
+    def read(self, typed: str) -> Value:
+        """Turn text into the field's value.
 
-    def printed(self, value: Any) -> str:
+        Raises:
+            RefusalError: it cannot be read, and the error says why.
+            ValueError: it cannot be read.
+        """
+
+    def printed(self, value: Value) -> str:
         """Turn the field's value into text."""
         return str(value)
 
 
-class MoneyField(_TypedField):
+class MoneyField(_TypedField[int]):
     """Read an amount as cents."""
 
     invalid = "Enter an amount such as 150 or 150.00."
@@ -165,7 +188,7 @@ class MoneyField(_TypedField):
         return money.plainly(value)
 
 
-class PercentField(_TypedField):
+class PercentField(_TypedField[int]):
     """Read a percentage as basis points."""
 
     invalid = "Enter a percentage from 0 to 100."
@@ -179,7 +202,7 @@ class PercentField(_TypedField):
         return money.percent(value).removesuffix(" %")
 
 
-class PartField(_TypedField):
+class PartField(_TypedField[tuple[int | None, int | None]]):
     """Read a part of an amount: "60 %" as a rate, "90" or "90.00" as cents."""
 
     invalid = "Enter an amount such as 90.00, or a percentage such as 60 %."
@@ -196,7 +219,7 @@ class PartField(_TypedField):
         return money.percent(rate_bp) if rate_bp is not None else money.plainly(cents or 0)
 
 
-class WholeField(_TypedField):
+class WholeField(_TypedField[int]):
     """Read a whole number within bounds, both included."""
 
     def __init__(self, label: str, *, least: int, most: int, **kwargs: Any) -> None:
@@ -221,7 +244,7 @@ class _TimeInput(TextInput):
     input_type = "time"
 
 
-class DayField(_TypedField):
+class DayField(_TypedField[date]):
     """Read a day in the form browsers send: 2026-11-18."""
 
     widget = _DateInput()
@@ -239,7 +262,7 @@ class DayField(_TypedField):
         return value.isoformat()
 
 
-class TimeField(_TypedField):
+class TimeField(_TypedField[time]):
     """Read a wall-clock time: 14:30, 2:30 pm, 2pm."""
 
     widget = _TimeInput()

@@ -247,7 +247,7 @@ def test_a_line_that_someone_else_booked_meanwhile_is_shown_as_it_stands_now(as_
         ({"minutes": "1e9"}, "Enter a whole number"),
         ({"minutes": "30"}, "The duration is locked at 50 minutes."),
         ({"add_appointment": "", "time": "10:00"}, "Choose Yes to book"),
-        ({"room_id": "<b>"}, "Invalid Choice"),
+        ({"room_id": "<b>"}, "Choose from the list"),
     ],
 )
 def test_bad_input_is_named_kept_and_books_nothing(as_, rows, write, cast, sold, day, typed, said):

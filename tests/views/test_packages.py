@@ -71,13 +71,13 @@ def test_whom_a_template_names_stays_named_after_they_left(as_, rows, write, cas
         ({"price": "-5"}, "Enter an amount such as 150"),
         ({"price": ""}, "Enter the price of the package."),
         ({"rows-0-fee_id": ""}, "Choose at least one fee."),
-        ({"rows-0-fee_id": "99999999999999"}, "Invalid"),
+        ({"rows-0-fee_id": "99999999999999"}, "Choose from the list."),
         ({"rows-0-fee_id": "424242"}, "Choose a fee of the fee schedule."),
         ({"rows-0-quantity": "0"}, "Enter a whole number from 1 to 100."),
         ({"rows-1-fee_id": 1, "rows-1-quantity": "100"}, "at most 100 sessions"),
-        ({"kind": "free"}, "Not a valid choice"),
+        ({"kind": "free"}, "Choose from the list"),
         ({"expires_after": "99999"}, "Enter a whole number from 1 to 3650."),
-        ({"practitioners": ["77"]}, "not"),
+        ({"practitioners": ["77"]}, "Choose from the list."),
     ],
 )
 def test_a_template_that_does_not_hold_comes_back_with_what_was_typed(as_, rows, cast, typed, said):
@@ -202,11 +202,11 @@ def test_a_draft_is_not_booked_until_it_is_issued(as_, rows, cast, package):
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ({"package": ""}, "Not a valid choice"),
-        ({"payer": "99"}, "Not a valid choice"),
+        ({"package": ""}, "Choose from the list"),
+        ({"payer": "99"}, "Choose from the list"),
         ({"expires": "2020-01-01"}, "The last day cannot be in the past."),
         ({"expires": "2026-02-30"}, "Enter a date that exists"),
-        ({"mates": ["77"]}, "not"),
+        ({"mates": ["77"]}, "Choose from the list."),
         ({"rows-0-fee_id": "1", "rows-0-quantity": "-1"}, "Enter a whole number from 0 to 100."),
         ({"rows-0-fee_id": "424242", "rows-0-quantity": "1"}, "Choose from the fees of this package."),
         ({"price": "a lot"}, "Enter an amount such as 150"),
@@ -243,7 +243,7 @@ def test_a_sold_package_is_adjusted_extended_and_pointed_elsewhere_from_its_invo
         "repoint": {"practitioner": cast.piet_id, "location": cast.mill_id, "reason": "On leave"},
     }
     bad = {
-        "adjust": [({"which": 99}, "Not a valid choice"), ({"reason": " "}, "Enter why."), ({"standing": ""}, "Not a valid")],
+        "adjust": [({"which": 99}, "Choose from the list"), ({"reason": " "}, "Enter why."), ({"standing": ""}, "Choose from")],
         "extend": [({"expires": ""}, "tick No last day"), ({"expires": "2026-12-01"}, "Choose a day after")],
         "repoint": [({"practitioner": cast.pat_id, "location": cast.harbour_id}, "Choose another"), ({"location": 9}, "Not a")],
     }

@@ -100,7 +100,7 @@ def test_a_refused_save_names_the_field_keeps_what_was_typed_and_saves_nothing(a
         ({"prefix": "CN-"}, "Another kind of document"),
         ({"cash": ""}, "Enter name"),
         ({"cash": "check"}, "Two ways to pay"),
-        ({"invoice_creation": "as_practice"}, "Not a valid choice"),
+        ({"invoice_creation": "as_practice"}, "Choose from the list"),
         ({"document_footer": "x" * 10_000}, "At most 1000"),
     ):
         answer = olga.post(DOCUMENTS, data={**PAGE, "line_description": "Kept <b>words</b> 🦉", **data})
@@ -326,11 +326,11 @@ def test_users_need_a_role_an_address_and_for_a_practitioner_a_calendar_of_their
     page = {"name": "Noor", "email": "noor@quillmere.example", "roles": ["front_desk"], "practitioner_id": "0"}
     for change, words in (
         ({"roles": []}, "at least one role"),
-        ({"roles": ["emperor"]}, "not"),
+        ({"roles": ["emperor"]}, "Choose from the list."),
         ({"email": "noor"}, "e-mail address such as"),
         ({"roles": ["practitioner"]}, "whose calendar"),
         ({"roles": ["practitioner"], "practitioner_id": str(cast.pat_id)}, "Another user has this calendar"),
-        ({"practitioner_id": "77777"}, "Not a valid choice"),
+        ({"practitioner_id": "77777"}, "Choose from the list"),
     ):
         answer = olga.post(f"/settings/users/{cast.fay.user_id}", data={**page, **change})
         assert answer.status_code == 422, change
