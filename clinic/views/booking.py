@@ -18,6 +18,7 @@ from clinic.views.answer import Answer, answer, is_piece, leave, page, say
 from clinic.views.repeats import Listed
 
 bp = Blueprint("booking", __name__)
+bp.app_url_defaults(leaves.keep_view)
 USUAL_START = time(9)
 
 
@@ -30,11 +31,11 @@ def book(practitioner_id: int, day: date) -> Answer:
     if request.method == "GET":
         return answer("calendar/_form.html", **leaf(form, found, practitioner_id, day, leaves.asked_window()))
     column_url = url_for("calendar.column", practitioner_id=practitioner_id or found.practitioner_id, day=day)
-    week_url = leaves.week_url(found.practitioner_id, day)
+    there = leaves.calendar_url(found.practitioner_id, day)
     leaf_day = (practitioner_id or found.practitioner_id, day)
-    listed = _save(form, found, place, column_url if is_piece() else week_url)
+    listed = _save(form, found, place, column_url if is_piece() else there)
     if not form.complaints and not listed:
-        return leaves.in_column(None, *leaf_day, then=week_url)
+        return leaves.in_column(None, *leaf_day, then=there)
     minute, minutes = span(form)
     shown = leaf(form, found, practitioner_id, day, None) | {"minute": minute, "minutes": minutes}
     del shown["spot"]
@@ -67,14 +68,14 @@ def new() -> Answer:
     if request.method == "GET":
         return page("calendar/new.html", **shown)
     starts_on = form.day.data
-    week_url = leaves.week_url(found.practitioner_id, starts_on) if starts_on else url_for("calendar.home")
-    listed = _save(form, found, place, week_url)
+    there = leaves.calendar_url(found.practitioner_id, starts_on) if starts_on else url_for("calendar.home")
+    listed = _save(form, found, place, there)
     if form.complaints:
         return page("calendar/new.html", form=form, **shown)
     if listed and starts_on:
         return _dates(listed, found, (found.practitioner_id, starts_on), shown | {"book_url": url_for(".new")})
     say(f"{found.type_name} is booked.")
-    return leave(week_url)
+    return leave(there)
 
 
 @bp.route("/calendar/new/fields", methods=["GET", "POST"])
@@ -205,7 +206,7 @@ def leaf(form: BookingForm, found: Offer, practitioner_id: int, day: date, windo
         "ghost": leaves.ghost(minute, minutes, who),
         "book_url": url_for("booking.book", practitioner_id=practitioner_id, day=day),
         "fields_url": url_for("booking.fields", practitioner_id=practitioner_id, day=day, **first_hour),
-        "back_url": leaves.week_url(found.practitioner_id, day),
+        "back_url": leaves.calendar_url(found.practitioner_id, day),
         "chooses_practitioner": practitioner_id == 0,
     }
 

@@ -135,6 +135,13 @@ def column_beside(practitioner_id: int, day: date) -> Column:
     return found
 
 
+def beside_url(practitioner_id: int, day: date) -> str:
+    """Return the address of the page the browser shows, with that practitioner's day in it."""
+    asked = _beside(day)
+    shows_all = asked.view == "team" or asked.practitioner_id == EVERYONE
+    return asked.url() if shows_all else asked.url(practitioner=practitioner_id)
+
+
 def _show(view: str) -> Answer:
     asked = asked_for(view, request.args)
     with reading() as session:

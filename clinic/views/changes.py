@@ -63,7 +63,7 @@ def edit(item_id: int) -> Answer:
     if done:
         return repeats.leave_for(done, "Changed")
     if is_piece() and form.day.data != was_on:
-        return leave(leaves.week_url(opened.shown.practitioner_id, form.day.data))
+        return leave(leaves.calendar_url(opened.shown.practitioner_id, form.day.data))
     return leaves.with_flyout(item_id)
 
 
@@ -96,7 +96,7 @@ def move(item_id: int) -> Answer:
         return Response(status=204)  # it stands there already; the page asks for what changed
     whose = form.practitioner.data or shown.practitioner_id
     if is_piece() and (form.day.data, whose) != (was_on, shown.practitioner_id):
-        return leave(leaves.week_url(whose, form.day.data))
+        return leave(leaves.calendar_url(whose, form.day.data))
     return leaves.with_flyout(item_id)
 
 
@@ -143,7 +143,7 @@ def delete(item_id: int) -> Answer:
         return leaves.in_column("calendar/_delete.html", shown.practitioner_id, day, form=form, **shown_again)
     if done:
         return repeats.leave_for(done, "Deleted")
-    return leaves.in_column(None, shown.practitioner_id, day, then=leaves.week_url(shown.practitioner_id, day))
+    return leaves.in_column(None, shown.practitioner_id, day, then=leaves.calendar_url(shown.practitioner_id, day))
 
 
 def _move(form: MoveForm, item_id: int) -> Done | None:

@@ -110,7 +110,7 @@ def _told(item: Item, words: str) -> Answer:
     context: dict[str, Any] = {
         "refused": words,
         "book_url": url_for("booking.book", practitioner_id=item.practitioner_id, day=day, at=at, client=client),
-        "back_url": leaves.week_url(item.practitioner_id, day),
+        "back_url": leaves.calendar_url(item.practitioner_id, day),
     }
     minutes = booking.minutes_of(item)
     if request.method == "GET":

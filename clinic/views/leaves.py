@@ -10,18 +10,24 @@ from htmx_flask import request as htmx_request
 
 from clinic.calendar import flyout
 from clinic.calendar.flyout import Flyout
-from clinic.calendar.grid import Column, Window
+from clinic.calendar.grid import Window
 from clinic.forms.base import HouseForm
 from clinic.forms.series import scope_of
 from clinic.kernel import clock, locales
 from clinic.kernel.database import reading
 from clinic.practice import once
 from clinic.views.access import actor, now
-from clinic.views.answer import Answer, answer, is_piece, leave
-from clinic.views.calendar import column_beside
+from clinic.views.answer import Answer, answer, is_piece
+from clinic.views.calendar import STEPS, beside_url, column_beside
 
 LAST_HOUR = 24
 _COLUMN = re.compile(r"column-(\d{1,9})-(\d{4}-\d\d-\d\d)", re.ASCII)
+VIEWS = (*STEPS, "month")
+# The faces of one item. A plain browser sees each as a page of its own.
+LEAVES = frozenset({
+    "booking.item", "booking.status", "booking.status_of", "changes.edit", "changes.edit_fields", "changes.move",
+    "changes.cancel", "changes.delete", "outcomes.no_show", "series.repeat", "place_packages.use_package",
+})  # fmt: skip
 UP_SHARE = 3  # a start in the last third of the grid opens upwards
 
 
@@ -68,9 +74,24 @@ def ghost(minute: int, minutes: int, who: str) -> str:
     return f"{first}–{last} {who}".strip()
 
 
-def week_url(practitioner_id: int, day: date) -> str:
-    """Return the week a plain browser goes back to."""
-    return url_for("calendar.week", day=day, practitioner=practitioner_id)
+def calendar_url(practitioner_id: int, day: date) -> str:
+    """Return the page of the calendar one came from, with that practitioner's day in it; the week, come from nowhere."""
+    if is_piece():
+        return beside_url(practitioner_id, day)
+    view = _view_left() or "week"
+    return url_for(f"calendar.{view}", day=day, practitioner=None if view == "team" else practitioner_id)
+
+
+def _view_left() -> str | None:
+    """Return the page of the calendar a plain browser left for a leaf: its address says, on the first step its Referer."""
+    told = request.args.get("view") or (request.referrer or "").partition("?")[0].rpartition("/calendar/")[2]
+    return told if told in VIEWS else None
+
+
+def keep_view(endpoint: str, values: dict[str, Any]) -> None:
+    """Hand on from leaf to leaf which page of the calendar a plain browser left, for every address of one."""
+    if endpoint in LEAVES and request and request.endpoint in LEAVES and not is_piece():
+        values.setdefault("view", _view_left())
 
 
 def flyout_context(shown: Flyout, window: Window | None) -> dict[str, Any]:
@@ -94,18 +115,16 @@ def flyout_context(shown: Flyout, window: Window | None) -> dict[str, Any]:
         "urls": urls,
         "spot": spot(window, minute, minutes) if window else None,
         "once_key": once.new_key(),
-        "back_url": week_url(shown.practitioner_id, day),
+        "back_url": calendar_url(shown.practitioner_id, day),
         "scope": scope_of(request.form),
     }
 
 
-def with_flyout(item_id: int, *, was: Column | None = None, refused: HouseForm | None = None) -> Answer:
+def with_flyout(item_id: int, *, refused: HouseForm | None = None) -> Answer:
     """Answer a change with the column and the flyout open in it; a plain browser goes to the flyout's page."""
     with reading() as session:
         shown = flyout.flyout_for(session, actor(), item_id, now())
     day = day_of(shown.starts_at)
-    if was is not None and (was.day != day or was.practitioner_id not in (0, shown.practitioner_id)):
-        return leave(week_url(shown.practitioner_id, day))
     words = refused.note.message if refused and refused.note else None
     return in_column(
         "calendar/_flyout.html", shown.practitioner_id, day, form=refused, then=url_for("booking.item", item_id=item_id),

@@ -30,7 +30,7 @@ def repeat(item_id: int) -> Answer:
     if request.method == "GET":
         return answer("calendar/_repeat.html", **leaves.flyout_context(shown, leaves.asked_window()), filled=form)
     day = leaves.day_of(shown.starts_at)
-    back_url = leaves.week_url(shown.practitioner_id, day)
+    back_url = leaves.calendar_url(shown.practitioner_id, day)
     listed = _listed(form, item_id, back_url)
     if form.complaints or "change" in request.form:
         return leaves.in_column("calendar/_repeat.html", shown.practitioner_id, day, form=form, filled=form, flyout=shown)
@@ -46,7 +46,7 @@ def show(series_id: int) -> Answer:
     """Show every date of a series, and why a change of several leaves some of them alone."""
     with reading() as session:
         shown = series.series_for(session, actor(), series_id, now())
-    back_url = leaves.week_url(shown.practitioner_id, g.house.local_date(now())) if shown.rows else url_for("calendar.home")
+    back_url = leaves.calendar_url(shown.practitioner_id, g.house.local_date(now())) if shown.rows else url_for("calendar.home")
     return page("calendar/series.html", series=shown, back_url=back_url)
 
 

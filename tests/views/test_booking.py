@@ -321,6 +321,36 @@ def test_a_move_saves_refuses_and_notices_who_was_faster(as_, cast, item_id, wri
         assert session.get(Item, item_id).starts_at == at(13, 30, days=1)
 
 
+# Moved to Piet, and to Thursday, from each page of the calendar: one comes back to that page, with the day in it.
+def test_a_move_leads_back_to_the_page_of_the_calendar_one_came_from(as_, cast, item_id):
+    fay, url = as_("fay"), f"/calendar/items/{item_id}/move"
+    pat, piet, wednesday, thursday = cast.pat_id, cast.piet_id, f"{DAY}", "2026-11-19"
+    steps = [
+        (f"team?day={wednesday}", piet, wednesday, f"team?day={wednesday}"),
+        (f"team?day={wednesday}&location={cast.harbour_id}", pat, thursday, f"team?day={thursday}&location={cast.harbour_id}"),
+        (f"week?day={thursday}&practitioner={pat}", piet, thursday, f"week?day={thursday}&practitioner={piet}"),
+        (f"week?day={thursday}&practitioner=0", piet, wednesday, f"week?day={wednesday}&practitioner=0"),
+        (f"day?day={wednesday}&practitioner={piet}", pat, wednesday, f"day?day={wednesday}&practitioner={pat}"),
+    ]
+    for version, (came_from, whose, day, back) in enumerate(steps, start=1):
+        data = {"day": day, "starts_at": "10:00", "practitioner": whose, "version": version}
+        grid = HTMX | {"HX-Current-URL": f"http://localhost/calendar/{came_from}"}
+        assert fay.post(url, data=data, headers=grid).headers["HX-Redirect"] == f"/calendar/{back}"
+
+
+# With JavaScript off each step is a page of its own: what was left is handed on from one to the next.
+def test_without_javascript_a_move_leads_back_to_the_team_day(as_, cast, item_id):
+    fay = as_("fay")
+    shown = fay.get(f"/calendar/items/{item_id}", headers={"Referer": f"http://localhost/calendar/team?day={DAY}"})
+    [move] = re.findall(r'href="(/calendar/items/\d+/move[^"]*)"', shown.text)
+    [action] = re.findall(r'action="(/calendar/items/\d+/move[^"]*)"', fay.get(move).text)
+    data = {"day": "2026-11-19", "starts_at": "10:00", "practitioner": cast.piet_id, "version": "1"}
+    moved = fay.post(action, data=data)
+    assert moved.status_code == 303
+    assert 'href="/calendar/team?day=2026-11-19"' in fay.get(moved.headers["Location"]).text
+    assert f'href="/calendar/week?day=2026-11-19&amp;practitioner={cast.piet_id}"' in fay.get(f"/calendar/items/{item_id}").text
+
+
 def test_cancelling_inside_the_window_suggests_late_and_says_what_it_bills(as_, cast, write, rows):
     with write() as session:
         session.get(Practice, 1).late_cancel_bp = 5_000
