@@ -11,6 +11,7 @@ from clinic.billing import charges, ledger, pay_links, payments
 from clinic.billing.charges import WINDOW_HOURS, in_window
 from clinic.billing.ledger import PayerSums
 from clinic.kernel import clock
+from clinic.kernel.errors import RefusalError
 from clinic.models.money import AutoPayEnrolment, Card, ChargeAttempt, ChargePurpose, Dispute, DisputeStatus, Payment
 from clinic.models.people import Contact
 from clinic.models.practice import Practice
@@ -20,6 +21,7 @@ from clinic.practice.permissions import CLOCK, Actor
 OWES_NOTHING = "Owes nothing"
 TRIED = "Charged or tried already this night"
 NO_CARD = "No card is kept"
+CLOSED = "6 AM came before it was this card’s turn. It is charged the next night."
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,16 @@ def start_attempt(session: Session, payer_id: int, now: datetime) -> ChargeAttem
         description="Balance",
         now=now,
     )
+
+
+def check_left_over(session: Session, payer_id: int, night: date, now: datetime) -> None:
+    """Refuse, after the window has closed, to pass over a payer whom that night would still have charged.
+
+    Raises:
+        RefusalError: they are left for the next night; who reads what the night did is told.
+    """
+    if any(each.is_charged for each in outlook(session, night, now, payer_id=payer_id)):
+        raise RefusalError(CLOSED)
 
 
 def outlook(

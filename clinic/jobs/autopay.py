@@ -28,8 +28,10 @@ def run(gateway: Gateway | None, night: date, now: Clock, *, repeats: bool = Fal
     def charge(subject: Subject) -> bool:
         assert gateway is not None
         with writing() as session:
-            is_open = charges.in_window(now(), settings.practice(session).timezone, night)
-            attempt = autopay.start_attempt(session, subject.id, now()) if is_open else None
+            if not charges.in_window(now(), settings.practice(session).timezone, night):
+                autopay.check_left_over(session, subject.id, night, now())
+                return False
+            attempt = autopay.start_attempt(session, subject.id, now())
             wanted = charges.charge_of(attempt) if attempt is not None else None
         if wanted is None:
             return False

@@ -5,7 +5,7 @@ from datetime import date, time, timedelta
 
 import pytest
 
-from clinic.billing import ledger, night
+from clinic.billing import autopay, ledger, night
 from clinic.jobs.tick import tick
 from clinic.kernel import clock
 from clinic.models.billing import Share
@@ -96,6 +96,10 @@ def test_at_six_no_further_card_is_charged_and_the_next_night_takes_who_is_left(
         [[first]] = [attempts for attempts in made if attempts]
         # Begun inside the window it is seen through, and posted.
         assert first.status is ChargeStatus.SUCCEEDED
+        # Who was left over is named.
+        [left] = night.last_night(session, six).failures
+        assert {left.payer_id, first.contact_id} == {cast.cleo_payer_id, cast.otto_payer_id}
+        assert left.words == autopay.CLOSED
     with app.app_context():
         tick(gateway, at(six + timedelta(minutes=1)))
         assert len(stand_in.charges()) == 1
