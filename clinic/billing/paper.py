@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, meta, pass_context
 from jinja2.runtime import Context
 
-from clinic.kernel import locales
+from clinic.kernel import locales, money
 from clinic.kernel.errors import RefusalError
 
 RENDER_SECONDS_MAX = 20
@@ -32,7 +32,13 @@ class Paper:
         self.environment = Environment(
             loader=FileSystemLoader(templates), autoescape=True, trim_blocks=True, lstrip_blocks=True, auto_reload=False
         )
-        self.environment.filters |= {"money": _money, "day": _day, "day_long": _day_long, "breakable": breakable}
+        self.environment.filters |= {
+            "money": _money,
+            "percent": money.percent,
+            "day": _day,
+            "day_long": _day_long,
+            "breakable": breakable,
+        }
 
     def version(self, template: str) -> str:
         """Return the hash of the template and of its parts: a stored PDF is of one version."""

@@ -41,9 +41,20 @@ class Row:
     unit_cents: int
     discount_cents: int
     tax_bp: int
+    net_cents: int
+    tax_cents: int
     amount_cents: int
     is_session: bool
     is_unassigned: bool
+
+
+@dataclass(frozen=True)
+class RateSum:
+    """Be what the lines of one rate come to before tax, and their tax."""
+
+    rate_bp: int
+    net_cents: int
+    tax_cents: int
 
 
 @dataclass(frozen=True)
@@ -101,6 +112,20 @@ class Sheet:
     def has_discount(self) -> bool:
         """Say whether a column for discounts is wanted."""
         return any(row.discount_cents for row in self.rows)
+
+    @property
+    def has_rates(self) -> bool:
+        """Say whether its lines are taxed at several rates: then each says its own."""
+        return len({row.tax_bp for row in self.rows}) > 1
+
+    @property
+    def taxes(self) -> tuple[RateSum, ...]:
+        """Return the tax by rate, the highest first; the sums are those of the lines, each rounded by itself."""
+        rates = sorted({row.tax_bp for row in self.rows}, reverse=True)
+        together = [(rate, [row for row in self.rows if row.tax_bp == rate]) for rate in rates]
+        return tuple(
+            RateSum(rate, sum(row.net_cents for row in rows), sum(row.tax_cents for row in rows)) for rate, rows in together
+        )
 
     @property
     def balance_cents(self) -> int:
@@ -225,6 +250,8 @@ def _row(line: InvoiceLine, invoice: Invoice, *, is_inclusive: bool) -> Row:
         unit_cents=line.unit_cents,
         discount_cents=line.discount_cents,
         tax_bp=line.tax_bp,
+        net_cents=line.net_cents,
+        tax_cents=line.tax_cents,
         amount_cents=line.total_cents if is_inclusive else line.net_cents,
         is_session=is_session,
         is_unassigned=is_session and invoice.source is InvoiceSource.PACKAGE and line.session_date is None,

@@ -1,6 +1,7 @@
 """Documents: right in every script, rendered once for a content, and one that cannot be made fails alone."""
 
 import io
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pypdf
@@ -15,6 +16,7 @@ from clinic.models.billing import StoredDocument
 from clinic.models.money import Method
 from clinic.models.people import Contact
 from clinic.models.practice import Practice
+from clinic.practice import settings
 from tests.cast import NOW
 
 
@@ -76,6 +78,28 @@ def test_a_document_says_who_what_when_and_that_it_is_paid(app, cast, write):
         "Paid November 18, 2026, Check 1021", "− $150.00", "$0.00", "Thank you.", "page 1 of 1",
     ):  # fmt: skip
         assert wanted in words
+
+
+@pytest.mark.parametrize(("is_inclusive", "lines", "printed"), [
+    (False, [(200, 725), (8_994, 1900), (1_000, 0)],
+     ["Tax 19 % of $89.94 $17.09", "Tax 7.25 % of $2.00 $0.15", "Tax 0 % of $10.00 $0.00", "Subtotal $101.94"]),
+    (True, [(200, 725), (8_994, 1900)], ["Tax 19 % of $75.58 $14.36", "Tax 7.25 % of $1.86 $0.14", "Subtotal before tax $77.44"]),
+    (False, [(200, 725), (200, 725)], ["Tax 7.25 % $0.30"]),
+    (False, [(200, 0)], ["Tax $0.00"]),
+])  # fmt: skip
+def test_a_document_says_each_rate_of_tax_and_what_it_was_taken_of(app, cast, write, as_, is_inclusive, lines, printed):
+    with write() as session:
+        settings.practice(session).tax_inclusive = is_inclusive
+        made = invoices.draft(session, cast.fay, payer_id=cast.cleo_payer_id, client_id=cast.cleo_id, now=NOW)
+        for cents, tax_bp in lines:
+            invoices.add_line(session, made, NewLine(description="Work", unit_cents=cents, tax_bp=tax_bp))
+        invoices.issue(session, cast.fay, made, NOW)
+        invoice_id = made.id
+    page = as_("fay").get(f"/invoices/{invoice_id}").get_data(as_text=True)
+    for words in (_words(_pdf(app, cast, invoice_id)), re.sub(r"<[^>]+>", " ", page)):
+        plain = " ".join(words.split())
+        assert [each for each in printed if each not in plain] == []
+        assert ("Qty Unit Tax Amount" in plain) is (len({tax_bp for _, tax_bp in lines}) > 1)
 
 
 def test_a_long_document_repeats_its_head_and_keeps_every_row(app, cast, write):
