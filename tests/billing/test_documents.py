@@ -83,7 +83,8 @@ def test_a_document_says_who_what_when_and_that_it_is_paid(app, cast, write):
 @pytest.mark.parametrize(("is_inclusive", "lines", "printed"), [
     (False, [(200, 725), (8_994, 1900), (1_000, 0)],
      ["Tax 19 % of $89.94 $17.09", "Tax 7.25 % of $2.00 $0.15", "Tax 0 % of $10.00 $0.00", "Subtotal $101.94"]),
-    (True, [(200, 725), (8_994, 1900)], ["Tax 19 % of $75.58 $14.36", "Tax 7.25 % of $1.86 $0.14", "Subtotal before tax $77.44"]),
+    (True, [(200, 725), (8_994, 1900)],
+     ["Tax 19 % of $75.58 $14.36", "Tax 7.25 % of $1.86 $0.14", "Subtotal before tax $77.44"]),
     (False, [(200, 725), (200, 725)], ["Tax 7.25 % $0.30"]),
     (False, [(200, 0)], ["Tax $0.00"]),
 ])  # fmt: skip
