@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinic.billing import cards, enrolments, invoices, ledger, payments
+from clinic.billing import cards, enrolments, invoices, ledger, payments, states
 from clinic.billing.stripe_gateway import Charge, Gateway, GatewayError, Outcome, Verdict
 from clinic.kernel import clock, failpoints
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
@@ -219,6 +219,7 @@ def _start_from_panel(session: Session, who: Actor, wanted: Wanted, now: datetim
     invoice = invoices.invoice_for(session, who, wanted.invoice_id)
     if invoice.issued_at is None:
         invoices.issue(session, who, invoice, now)
+    states.refuse_written_off(session, invoice)
     card = cards.default(session, invoice.payer_id)
     payer = session.get_one(Contact, invoice.payer_id)
     if card is None or payer.stripe_customer is None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from clinic.billing import cards, ledger, payments
+from clinic.billing import cards, ledger, payments, states
 from clinic.billing.cards import Customer
 from clinic.billing.processor import Purchase, Visit
 from clinic.kernel.errors import NotFoundError, RefusalError
@@ -64,8 +64,11 @@ def send(session: Session, who: Actor, payer_id: int, invoice_id: int | None, no
     """E-mail a payer the link for an invoice, or for all they owe. Must run inside `writing()`.
 
     Raises:
+        ClashError: the invoice is written off.
         RefusalError: nothing is owed, there is no address, or the practice sends no pay links.
     """
+    if invoice_id is not None:
+        states.refuse_written_off(session, session.get_one(Invoice, invoice_id))
     bill = _bill(session, link(session, who, payer_id, invoice_id, now))
     if bill.owed_cents <= 0:
         raise RefusalError("Nothing is owed.")

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from clinic.billing import invoices, ledger
+from clinic.billing import invoices, ledger, states
 from clinic.billing.ledger import Leg
 from clinic.kernel import failpoints
 from clinic.kernel.errors import NotFoundError, RefusalError
@@ -106,6 +106,7 @@ def record(
 
     Raises:
         NotFoundError: the payer or the invoice does not exist or is not theirs.
+        ClashError: the invoice is written off; what the card processor holds already is taken all the same.
         RefusalError: the amount or date cannot be, or it is more than is owed and `confirms_more` is not set.
     """
     today = settings.house(session).local_date(now)
@@ -113,6 +114,8 @@ def record(
     invoice = _invoice_of(session, who, invoice_id, payer_id)
     if invoice is not None and invoice.issued_at is None:
         invoices.issue(session, who, invoice, now)
+    if invoice is not None and stripe_payment_intent is None:
+        states.refuse_written_off(session, invoice)
     owing = [] if is_credit else _asked(session, payer_id, invoice_id, invoice_ids)
     if not confirms_more and amount_cents > sum(cents for _, cents in owing):
         raise _more_than_owed(session, sum(cents for _, cents in owing))
@@ -135,9 +138,14 @@ def apply_credit(session: Session, who: Actor, *, payer_id: int, now: datetime, 
     """Put the payer's unallocated money on that invoice, or on their invoices oldest first; return the cents put.
 
     A draft is issued first, if there is credit. Safe to repeat: what was put on is no longer credit.
+
+    Raises:
+        ClashError: the invoice is written off.
     """
     credit = ledger.unallocated_by_payment(session, payer_id)
     invoice = _invoice_of(session, who, invoice_id, payer_id)
+    if invoice is not None:
+        states.refuse_written_off(session, invoice)
     if not credit:
         return 0
     if invoice is not None and invoice.issued_at is None:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from sqlalchemy import ColumnElement, and_, exists, func, literal, select
 from sqlalchemy.orm import Session, aliased
 
+from clinic.kernel.errors import ClashError
 from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine
 from clinic.models.money import Account, LedgerTransaction, MoneyEvent, Posting
 from clinic.practice import settings
@@ -37,6 +38,19 @@ def of(session: Session, invoices: Collection[Invoice], today: date) -> dict[int
     issued = [invoice.id for invoice in invoices if invoice.issued_at is not None]
     posted = _posted(session, issued) if issued else {}
     return {invoice.id: derive(invoice, posted.get(invoice.id, {}), today, grace) for invoice in invoices}
+
+
+def refuse_written_off(session: Session, invoice: Invoice) -> None:
+    """Refuse to take money for an invoice whose remainder was given up.
+
+    Raises:
+        ClashError: it is written off.
+    """
+    found = of(session, [invoice], invoice.issue_date or date.min)[invoice.id]
+    if found.word == "Written off":
+        gone = settings.house(session).money(found.written_off_cents)
+        words = f"Invoice {invoice.number} takes no payment: {gone} of it is written off."
+        raise ClashError(f"{words} Take the write-off back first; then {gone} is owed again and can be paid.")
 
 
 def is_void() -> ColumnElement[bool]:

@@ -87,7 +87,7 @@ def write_off(invoice_id: int) -> Answer:
 @requires(Permission.REFUND)
 def undo_write_off(invoice_id: int) -> Answer:
     """Let the invoice owe again what was written off."""
-    there = url_for("invoices.show", invoice_id=invoice_id)
+    there = url_for("invoices.show", invoice_id=invoice_id, _anchor="pay")
     if request.method == "POST":
         with writing() as session:
             once.claim(session, actor(), request.form.get("once"), now()).location = there

@@ -25,7 +25,7 @@ from clinic.billing.invoices import NewLine
 from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.billing.processor import CardFacts, Outcome, Verdict
 from clinic.kernel.database import writing
-from clinic.kernel.errors import RefusalError
+from clinic.kernel.errors import ClashError, RefusalError
 from clinic.models.money import Method, Payment, RefundStatus
 from clinic.office import verify
 from clinic.practice.permissions import CLOCK
@@ -117,10 +117,14 @@ class Books(RuleBasedStateMachine):
         if pick is not None and self.invoice_ids:
             invoice = self._invoice(pick)
             invoice_id, side = invoice.id, self._side(invoice.payer_id)
-        payments.record(
-            self.session, self.cast.olga, payer_id=self.payer_ids[side], method=Method.CASH, amount_cents=cents,
-            now=self.now, invoice_id=invoice_id,
-        )  # fmt: skip
+        try:
+            payments.record(
+                self.session, self.cast.olga, payer_id=self.payer_ids[side], method=Method.CASH, amount_cents=cents,
+                now=self.now, invoice_id=invoice_id,
+            )  # fmt: skip
+        except ClashError:
+            assert ledger.owed_cents(self.session, [invoice_id])[invoice_id] == 0
+            return
         self.sheet[side] -= cents
 
     @rule(side=SIDE)

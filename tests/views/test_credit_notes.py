@@ -6,6 +6,8 @@ from sqlalchemy import select
 
 from clinic.models.billing import Invoice, InvoiceKind
 from clinic.models.calendar import Attendee, Status
+from clinic.models.money import Payment
+from clinic.practice.once import new_key
 from tests.billing.given import given_session
 
 
@@ -81,6 +83,32 @@ def test_only_who_may_writes_off_and_takes_it_back(as_, write, cast):
     undo = re.search(r'write-off/undo.*?name="once" value="([^"]+)"', page.text, re.DOTALL)[1]
     assert bill.post(f"{here}/write-off/undo", data={"once": undo}).status_code == 303
     assert "Unpaid" in bill.get(here).text
+
+
+# Fay has the payment open when Bill writes the invoice off: nothing is taken, what she typed stays, and both read what to do.
+def test_a_written_off_invoice_says_what_to_do_before_it_takes_a_payment(as_, write, rows, cast):
+    fay, bill = as_("fay"), as_("bill")
+    here, _ = issued(write, cast, fay)
+    typed = {"once": key_of(fay.get(here)), "method": "check", "amount": "150", "reference": "No 1021"}
+    asked = bill.get(f"{here}/write-off")
+    bill.post(f"{here}/write-off", data={"once": key_of(asked), "reason": "Moved away"})
+    words = "Take the write-off back first; then $150.00 is owed again and can be paid"
+    for browser, may in ((bill, True), (fay, False)):
+        page = browser.get(here).text
+        assert words in page
+        assert (f'action="{here}/write-off/undo"' in page, "The owner or a biller can do that" in page) == (may, not may)
+    refused = fay.post(f"{here}/payment", data=typed | {"confirms_more": "y"})
+    assert refused.status_code == 409
+    assert f"INV-0001 takes no payment: $150.00 of it is written off. {words}." in refused.text
+    assert 'value="No 1021"' in refused.text
+    credit = fay.post(f"{here}/apply-credit", data={"once": new_key()})
+    assert (credit.status_code, words in credit.text) == (409, True)
+    with rows() as session:
+        assert session.scalar(select(Payment)) is None
+    undo = re.search(r'write-off/undo.*?name="once" value="([^"]+)"', bill.get(here).text, re.DOTALL)[1]
+    assert bill.post(f"{here}/write-off/undo", data={"once": undo}).headers["Location"] == f"{here}#pay"
+    assert fay.post(f"{here}/payment", data=typed).status_code == 303
+    assert "Paid" in fay.get(here).text
 
 
 def test_a_missed_session_on_an_invoice_is_credited_down_to_what_the_policy_bills(as_, write, cast):
