@@ -476,3 +476,22 @@ ONLINE = [
     Row("a client's package in the portal", "cleo", "/portal/packages/1", kilobytes=4, stage=shop),
 ]
 ROWS += ONLINE
+
+
+DOCUMENTS = [
+    Row(
+        "a statement",
+        "fay",
+        lambda cast: f"/clients/{cast.cleo_id}/billing/{cast.cleo_payer_id}/statement?first=2015-01-01&last=2030-12-31",
+        kilobytes=6,
+        stage=_with_credit,
+    ),
+    Row(
+        "a statement in the portal",
+        "cleo",
+        "/portal/statements?first=2015-01-01&last=2030-12-31",
+        kilobytes=5,
+        stage=_with_credit,
+    ),
+]
+ROWS += DOCUMENTS

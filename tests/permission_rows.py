@@ -524,3 +524,13 @@ PORTAL_MONEY = [
     ),
 ]
 ROWS += PORTAL_MONEY
+_CLIENT = "/clients/999999"
+STATEMENTS = [
+    Row("statements.show", "GET", f"{_CLIENT}/billing/999999/statement", STAFF),
+    Row("statements.print_view", "GET", f"{_CLIENT}/billing/999999/statement/print", STAFF),
+    Row("statements.download", "GET", f"{_CLIENT}/billing/999999/statement/pdf", STAFF),
+    Row("portal_statements.index", "GET", "/portal/statements", IN_PORTAL),
+    Row("portal_statements.show", "GET", "/portal/statements/999999", IN_PORTAL),
+    Row("portal_statements.download", "GET", "/portal/statements/999999/pdf", IN_PORTAL),
+]
+ROWS += STATEMENTS

@@ -48,13 +48,14 @@ PLACES_MAX = 30  # addresses tried for one rule
 SHAPES_MAX = 2  # forms of different fields that post to one rule
 LATE = ("delete", "remove", "archive", "disable", "cancel", "end", "issue", "sign-out")  # after these little is left to try
 QUERY = ("q", "find", "at", "h", "day", "practitioner", "location", "type", "page", "next", "void", "client", "package",
-         "payer", "which", "show", "archived", "email", "night", "session_id")  # fmt: skip
+         "payer", "which", "show", "archived", "email", "night", "session_id", "first",
+         "last")  # fmt: skip
 ODD_WORDS = (HUGE, "0" * 5_000, SCRIPT, "2026-02-30", "9999-12-31", "0001-01-01", "٣", "-5", "\u202eevil", "x" * 10_000, "a\0b")
 # No page without what another program puts behind the question mark.
 NEEDS_WORDS = {"book.back", "cards.back", "live.changes", "pay.back", "portal_cards.back"}
 # These answer with no page.
 PDFS = {"invoices.download", "invoices.logo", "portal.logo", "portal_appointments.calendar_file", "portal_invoices.download",
-        "portal_invoices.receipt", "receipts.download"}  # fmt: skip
+        "portal_invoices.receipt", "portal_statements.download", "receipts.download", "statements.download"}  # fmt: skip
 Where = tuple[str, dict[str, str], int, bool]  # page, headers, which form of it, whether its like was tried
 URLENCODED = "application/x-www-form-urlencoded"
 

@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, Share
 from clinic.models.calendar import Attendee
+from clinic.models.people import Contact
+
+Condition = ColumnElement[bool]
 
 # The line that a credit note's line reverses: the session stands there alone.
 _credited = aliased(InvoiceLine)
@@ -46,6 +49,11 @@ def credited(client_id: int) -> ColumnElement[int]:
         .where(InvoiceLine.invoice_id == Invoice.id, Attendee.client_id == client_id)
         .correlate(Invoice)
     )
+
+
+def covers_others(client_id: int) -> ColumnElement[bool]:
+    """Return the condition that the contact a query is about has an invoice that is not about that client alone."""
+    return exists().where(Invoice.payer_id == Contact.id, Invoice.client_id.is_distinct_from(client_id))
 
 
 def sessions(*columns: Any) -> Select[*tuple[Any, ...]]:

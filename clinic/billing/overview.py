@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, exists, select, true
+from sqlalchemy import and_, select, true
 from sqlalchemy.orm import Session
 
 from clinic.billing import history, joint, ledger, register, whose, work
@@ -166,11 +166,10 @@ def _closed(event: history.Event, given: Mapping[int, _Own]) -> history.Event:
 
 def _payers(session: Session, payer_ids: Sequence[int], client_id: int) -> dict[int, Any]:
     """Return each payer's name, what they are to the client and owe and have in all, whether for others; and the discount."""
-    others = exists().where(Invoice.payer_id == Contact.id, Invoice.client_id.is_distinct_from(client_id))
-
     found = session.execute(
         select(
-            Contact.id, Contact.name, ClientContact.role, ClientContact.reference, others.label("covers_others"),
+            Contact.id, Contact.name, ClientContact.role, ClientContact.reference,
+            joint.covers_others(client_id).label("covers_others"),
             select(Client.discount_bp).where(Client.id == client_id).scalar_subquery().label("discount_bp"),
             ledger.posted(Account.RECEIVABLE).label("owed"), (-ledger.posted(Account.UNALLOCATED)).label("unallocated"),
         )

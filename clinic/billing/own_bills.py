@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session, joinedload
 
-from clinic.billing import arrangements, cards, enrolments, ledger, receipts, register
+from clinic.billing import arrangements, cards, enrolments, joint, ledger, receipts, register
 from clinic.billing.arrangements import Arrangement
 from clinic.billing.ledger import PayerSums
 from clinic.billing.receipts import Receipt
@@ -262,7 +262,6 @@ def _shown(who: Visit, payer_ids: Any) -> ColumnElement[bool]:
 
 
 def _sums(session: Session, client_id: int, payer_ids: list[int]) -> dict[int, Any]:
-    others = exists().where(Invoice.payer_id == Contact.id, Invoice.client_id.is_distinct_from(client_id))
     receivable = select(func.coalesce(func.sum(Posting.amount_cents), 0)).where(
         Posting.payer_id == Contact.id, Posting.account == Account.RECEIVABLE
     )
@@ -272,7 +271,7 @@ def _sums(session: Session, client_id: int, payer_ids: list[int]) -> dict[int, A
     )
     found = session.execute(
         select(
-            Contact.id, others.label("covers_others"), receivable.scalar_subquery().label("owed"),
+            Contact.id, joint.covers_others(client_id).label("covers_others"), receivable.scalar_subquery().label("owed"),
             receivable.where(Posting.invoice_id.in_(named)).scalar_subquery().label("shown"),
             (-credit.scalar_subquery()).label("unallocated"),
         ).where(Contact.id.in_(payer_ids))

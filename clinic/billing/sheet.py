@@ -155,7 +155,7 @@ def of(session: Session, invoice: Invoice, now: datetime) -> Sheet:
         state=state,
         house=_house(session, practice),
         practice=party_of(practice),
-        payer=Party(frozen["payer"]["name"], _lines(frozen["payer"]["address"])),
+        payer=Party(frozen["payer"]["name"], lines_of(frozen["payer"]["address"])),
         client=frozen["client"]["name"] if frozen["client"] else "",
         practitioner=_practitioner(given_by) if given_by else None,
         reference=frozen["reference"],
@@ -228,7 +228,7 @@ def _house(session: Session, practice: dict[str, Any]) -> House:
 def party_of(practice: dict[str, Any]) -> Party:
     """Return the practice as it stands on a document."""
     tax_id = f"Tax ID {practice['tax_id']}" if practice["tax_id"] else ""
-    under = (*_lines(practice["address"]), tax_id, practice["phone"], practice["email"])
+    under = (*lines_of(practice["address"]), tax_id, practice["phone"], practice["email"])
     return Party(practice["name"], tuple(line for line in under if line))
 
 
@@ -258,5 +258,6 @@ def _row(line: InvoiceLine, invoice: Invoice, *, is_inclusive: bool) -> Row:
     )
 
 
-def _lines(text: str) -> tuple[str, ...]:
+def lines_of(text: str) -> tuple[str, ...]:
+    """Return the lines of a text such as an address, empty ones left out."""
     return tuple(line.strip() for line in text.splitlines() if line.strip())

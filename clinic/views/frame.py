@@ -60,6 +60,9 @@ WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
             "autopay",
             "outbox",
             "portal_access",
+            "statements",
+            "superbills",
+            "diagnoses",
         ),
     ),
     (
