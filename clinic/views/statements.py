@@ -39,8 +39,8 @@ def show(client_id: int, payer_id: int) -> Answer:
             form.refuse(error)
     body = page(
         "statements/show.html", form=form, statement=shown, client=head, payers=payers, payer_id=payer_id,
-        presets=ranges.presets(form, url), days=ranges.address(form),
-        open_ids=opened,
+        presets=ranges.presets(form, partial(url_for, ".show", client_id=client_id, payer_id=payer_id)),
+        days=ranges.address(form), open_ids=opened,
     )  # fmt: skip
     return body if shown is not None else make_response(body, 422)
 
