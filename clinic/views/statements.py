@@ -23,12 +23,7 @@ bp = Blueprint("statements", __name__, url_prefix="/clients/<int:client_id>/bill
 @requires(Permission.SEE_INVOICES)
 def show(client_id: int, payer_id: int) -> Answer:
     """Show the statement of a client and a payer for a range of days, with the other payers' beside it."""
-    form, shown, opened, url = (
-        SpanForm(request.args),
-        None,
-        set(),
-        partial(url_for, ".show", client_id=client_id, payer_id=payer_id),
-    )
+    form, shown, opened = SpanForm(request.args), None, set[int]()
     with reading() as session:
         head = clients.profile(session, actor(), client_id).head
         payers = statements.payers_of(session, actor(), client_id)
