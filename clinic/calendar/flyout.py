@@ -8,9 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clinic.billing import packages, states, whose, work
-from clinic.calendar import booking, linking, series, statuses
+from clinic.calendar import booking, linking, reasons, series, statuses
 from clinic.calendar.linking import PackageLabel
 from clinic.calendar.offer import MODE_WORDS
+from clinic.calendar.reasons import Told
 from clinic.kernel.errors import NotFoundError
 from clinic.models.billing import InvoiceLine, Share
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
@@ -100,6 +101,7 @@ class Flyout:
     is_void: bool
     status: str
     words: tuple[StatusWord, ...]
+    reasons: tuple[Told, ...]
     people: tuple[Person, ...]
     billings: tuple[Billing, ...]
     notes: str
@@ -160,6 +162,7 @@ def flyout_of(session: Session, who: Actor, item: Item, now: datetime, *, with_b
         is_void=is_void,
         status=statuses.word(item.kind, common) if common else "",
         words=_words(item.kind, common) if shown and may_change else (),
+        reasons=reasons.told(session, item.kind, item.attendees),
         people=_people(item, shown) if len(shown) > 1 else (),
         billings=billings,
         notes=item.notes,

@@ -8,6 +8,7 @@ from zlib import crc32
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from clinic.calendar import reasons
 from clinic.calendar.grid import Column
 from clinic.models.practice import AuditEntry, User
 from clinic.practice import audit
@@ -51,7 +52,7 @@ def last_change(session: Session, item_id: int) -> Change | None:
         .limit(1)
     )
     row = session.execute(query).one_or_none()
-    return Change(row.at, "The client" if row.roles == audit.CLIENT else row.name) if row else None
+    return Change(row.at, reasons.BY_CLIENT if row.roles == audit.CLIENT else row.name) if row else None
 
 
 _LAST = select(func.max(AuditEntry.id))

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clinic.billing import work
-from clinic.calendar import availability, booking, free_days, online, outcomes, statuses
+from clinic.calendar import availability, booking, free_days, online, outcomes, reasons, statuses
 from clinic.calendar.booking import Move, Same
 from clinic.calendar.free_days import FreeDays
 from clinic.calendar.online import Slot, Wish
@@ -19,7 +19,6 @@ from clinic.people import portal_access
 from clinic.practice import settings
 from clinic.practice.permissions import Actor
 
-REASON = "By the client, in the portal"
 STALE = "The practice changed this appointment a moment ago. Look again, then decide."
 
 
@@ -106,7 +105,7 @@ def cancel(session: Session, who: Actor, item_id: int, now: datetime, *, version
     due = _status(session, item, now)
     if due.value != status:
         raise ClashError("Meanwhile what cancelling comes to has changed. Read it again, then decide.")
-    return statuses.set_status(session, who, item.id, due, now, attendee_id=seat.id, reason=REASON)
+    return statuses.set_status(session, who, item.id, due, now, attendee_id=seat.id, reason=reasons.IN_PORTAL)
 
 
 def moving(session: Session, who: Actor, item_id: int, day: date | None, now: datetime) -> Moving:

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinic.calendar import columns, hours, statuses
+from clinic.calendar import columns, hours, reasons, statuses
 from clinic.calendar.columns import Filters
 from clinic.calendar.offer import MODE_WORDS
+from clinic.calendar.reasons import Reason
 from clinic.kernel import clock
 from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind, Mode, Status
 from clinic.models.people import Client, ClientGroup, Contact
@@ -34,6 +35,7 @@ class Line:
     status: str  # empty: nobody has said yet
     is_awaited: bool  # somebody may come: a box to tick
     is_void: bool
+    reason: Reason | None
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,11 @@ def of_day(
     starts_at, ends_at = clock.day_span(day, house.timezone)
     lines: dict[int, list[Line]] = {identity: [] for identity in ids}
     item_id = None
-    for row in _rows(session, ids, starts_at, ends_at, filters or Filters()):
-        lines[row.practitioner_id].append(_line(row, is_first=row.id != item_id))
-        item_id = row.id
+    rows = _rows(session, ids, starts_at, ends_at, filters or Filters())
+    why = reasons.of(session, (row for row in rows if row.id is not None))
+    for row in rows:
+        lines[row.practitioner_id].append(_line(row, why.get(row.id), is_first=row.item_id != item_id))
+        item_id = row.item_id
     off = hours.off_spans(session, ids, starts_at, ends_at)
     made = []
     for one in whose:
@@ -68,7 +72,7 @@ def of_day(
     return made
 
 
-def _line(row: Any, *, is_first: bool) -> Line:
+def _line(row: Any, reason: Reason | None, *, is_first: bool) -> Line:
     is_void = row.status is not None and not row.status.is_live
     told = row.status not in (None, Status.BOOKED)
     kind = "Activity: " if row.kind is ItemKind.ACTIVITY else ""
@@ -87,15 +91,17 @@ def _line(row: Any, *, is_first: bool) -> Line:
         status=statuses.word(row.kind, row.status) if told and row.status is not None else "",
         is_awaited=row.status is Status.BOOKED and not row.kind.is_silent,
         is_void=is_void,
+        reason=reason,
     )
 
 
 def _rows(session: Session, ids: Sequence[int], starts_at: datetime, ends_at: datetime, filters: Filters) -> Sequence[Any]:
     query = (
         select(
-            Item.id, Item.kind, Item.practitioner_id, Item.starts_at, Item.ends_at, Item.mode, Item.title,
+            Item.id.label("item_id"), Item.kind, Item.practitioner_id, Item.starts_at, Item.ends_at, Item.mode, Item.title,
             AppointmentType.name.label("type_name"), ClientGroup.name.label("group_name"), Location.name.label("location"),
-            Room.name.label("room"), Attendee.status, Client.first_name, Client.last_name, Contact.phone,
+            Room.name.label("room"), Attendee.id, Attendee.status, Attendee.status_reason, Attendee.status_at,
+            Client.first_name, Client.last_name, Contact.phone,
         )
         .select_from(Item)
         .outerjoin(AppointmentType, AppointmentType.id == Item.type_id)

@@ -19,6 +19,7 @@ from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
 REASON_CHARS_MAX = 200
+SET = "set status"  # in the audit trail
 CANCELLED = (Status.CANCELLED_BY_CLIENT, Status.CANCELLED_BY_PRACTICE)
 MISSED = matching.MISSED
 WORDS = {
@@ -120,7 +121,7 @@ def set_status(
     practice = settings.practice(session)
     for attendee in chosen:
         _settle(session, who, item, attendee, practice, now, bills_cents)
-        audit.record(session, who, "set status", "item", item.id, now, status=status.value, attendee_id=attendee.id)
+        audit.record(session, who, SET, "item", item.id, now, status=status.value, attendee_id=attendee.id)
     billed = [each for each in item.attendees if each.is_billed]
     if len(billed) == 1 and billed[0] not in chosen:  # the package session of a couple follows whoever is there
         linking.on_status(session, who, billed[0], now)

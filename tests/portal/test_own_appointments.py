@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from clinic.billing import invoices, packages
 from clinic.billing.packages import FeeRow, Sale, Template
-from clinic.calendar import booking, flyout, live, online, own_appointments, own_changes, statuses
+from clinic.calendar import booking, flyout, live, online, own_appointments, own_changes, reasons, statuses
 from clinic.calendar.booking import Wanted
 from clinic.kernel import clock
 from clinic.kernel.database import writing
@@ -99,7 +99,7 @@ def test_cancelling_in_time_costs_nothing_frees_the_time_and_tells_everyone(sess
     session.scalars(select(Message)).one().tries = 1  # the confirmation has gone out
     cancel(session, cleo, item, later)
     (seat,) = item.attendees
-    assert (seat.status, seat.status_reason, item.is_blocking) == (Status.CANCELLED_BY_CLIENT, own_changes.REASON, False)
+    assert (seat.status, seat.status_reason, item.is_blocking) == (Status.CANCELLED_BY_CLIENT, reasons.IN_PORTAL, False)
     assert [message.kind for message in session.scalars(select(Message).order_by(Message.id))][-1] is MessageKind.CANCELLATION
     entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "set status")).one()
     assert (entry.user_id, entry.roles, entry.detail["by_client"]) == (None, "client", cast.cleo_id)

@@ -1,0 +1,102 @@
+"""Why a place was cancelled or missed: the reason that was given, who said so, and when."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from clinic.calendar import statuses
+from clinic.models.calendar import Attendee, ItemKind, Status
+from clinic.models.practice import AuditEntry, User
+from clinic.practice import audit
+
+BY_CLIENT = "The client"
+# What a client's own cancellation in the portal gives as its reason: whoever reads it sees by whom it was.
+IN_PORTAL = "By the client, in the portal"
+ASKED = (Status.NO_SHOW, Status.LATE_CANCELLED, Status.CANCELLED_BY_CLIENT, Status.CANCELLED_BY_PRACTICE)
+
+
+class Place(Protocol):
+    """Be what is known of one client's place in an item."""
+
+    @property
+    def id(self) -> int: ...  # noqa: D102
+    @property
+    def item_id(self) -> int: ...  # noqa: D102
+    @property
+    def status(self) -> Status | None: ...  # noqa: D102
+    @property
+    def status_reason(self) -> str: ...  # noqa: D102
+    @property
+    def status_at(self) -> datetime: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Say why, when and by whom; `by` is empty where it was done by itself, `words` where nobody gave a reason."""
+
+    status: Status
+    words: str
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """Be a reason as a flyout tells it; `who` names the places it holds for, where that is not everyone's."""
+
+    word: str
+    who: str
+    words: str
+    at: datetime
+    by: str
+
+
+def of(session: Session, places: Iterable[Place]) -> dict[int, Reason]:
+    """Return by place why it was cancelled or missed. One query for all of them, and none where no place is."""
+    asked = {place.id: place for place in places if place.status in ASKED}
+    if not asked:
+        return {}
+    by = _who_said(session, asked)
+    return {
+        place.id: Reason(place.status, "" if place.status_reason == IN_PORTAL else place.status_reason, place.status_at,
+                         by.get(place.id, ""))
+        for place in asked.values()
+        if place.status is not None
+    }  # fmt: skip
+
+
+def told(session: Session, kind: ItemKind, attendees: Sequence[Attendee]) -> tuple[Told, ...]:
+    """Return the reasons of an item's places, with their clients loaded: those that are the same are told once."""
+    found = of(session, attendees)
+    alike: dict[Reason, list[str]] = {}
+    for attendee in attendees:
+        if attendee.id in found:
+            alike.setdefault(found[attendee.id], []).append(attendee.client.name)
+    return tuple(
+        Told(statuses.word(kind, each.status), ", ".join(names) if len(names) < len(attendees) else "", each.words, each.at,
+             each.by)
+        for each, names in alike.items()
+    )  # fmt: skip
+
+
+def _who_said(session: Session, places: Mapping[int, Place]) -> dict[int, str]:
+    query = (
+        select(AuditEntry.detail, AuditEntry.roles, User.name)
+        .outerjoin(User, User.id == AuditEntry.user_id)
+        .where(
+            AuditEntry.object_type == "item",
+            AuditEntry.object_id.in_({place.item_id for place in places.values()}),
+            AuditEntry.action == statuses.SET,
+        )
+        .order_by(AuditEntry.id)
+    )
+    by: dict[int, str] = {}
+    for detail, roles, name in session.execute(query):
+        place = places.get(detail.get("attendee_id"))
+        if place is not None and place.status == detail.get("status"):
+            by[place.id] = BY_CLIENT if roles == audit.CLIENT else name or ""
+    return by
