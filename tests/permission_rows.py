@@ -343,6 +343,8 @@ PAY = [
     Row("pay.back", "GET", "/pay/nobodys-link/back", EVERYONE),
     Row("payments.send_link", "GET", "/invoices/999999/pay-link", STAFF),
     Row("payments.send_link", "POST", "/invoices/999999/pay-link", STAFF),
+    Row("mailing.invoice", "GET", "/invoices/999999/email", STAFF),
+    Row("mailing.invoice", "POST", "/invoices/999999/email", STAFF),
 ]
 RECEIPTS = [
     Row("receipts.show", "GET", f"{_PAYMENT}/", STAFF),

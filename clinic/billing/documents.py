@@ -22,7 +22,13 @@ INVOICE = "invoice.html"
 
 
 def invoice_pdf(reader: Door, writer: Door, paper: Paper, who: Actor, invoice_id: int, now: datetime) -> tuple[bytes, str]:
-    """Return an issued invoice as a PDF and the name of its file. Call it with no door open.
+    """Return an issued invoice as a PDF and the name of its file, as `invoice` does."""
+    _, pdf, name = invoice(reader, writer, paper, who, invoice_id, now)
+    return pdf, name
+
+
+def invoice(reader: Door, writer: Door, paper: Paper, who: Actor, invoice_id: int, now: datetime) -> tuple[str, bytes, str]:
+    """Return an issued invoice's content hash, its PDF and the name of its file. Call it with no door open.
 
     `reader` and `writer` are the two doors, handed in: an area never opens one itself. Two that ask at once may both
     render; the content is the same, and one of them is kept.
@@ -33,20 +39,20 @@ def invoice_pdf(reader: Door, writer: Door, paper: Paper, who: Actor, invoice_id
         UnprintableError: this one document could not be made.
     """
     with reader() as session:
-        invoice = invoices.invoice_for(session, who, invoice_id)
-        if invoice.issued_at is None:
+        issued = invoices.invoice_for(session, who, invoice_id)
+        if issued.issued_at is None:
             raise RefusalError("A draft cannot be downloaded. Issue it first.")
-        shown = sheet.with_package(session, invoice, sheet.of(session, invoice, now), now)
+        shown = sheet.with_package(session, issued, sheet.of(session, issued, now), now)
         key = content_hash(shown, paper)
         kept = session.get(StoredDocument, key)
         picture = logo.printed(session) if kept is None else None
     if kept is not None:
-        return kept.pdf, file_name(shown)
+        return key, kept.pdf, file_name(shown)
     pdf = paper.pdf(INVOICE, {"sheet": shown, "house": shown.house, "logo": picture})
     with writer() as session:
         if session.get(StoredDocument, key) is None:
             session.add(StoredDocument(content_hash=key, invoice_id=invoice_id, pdf=pdf, created_at=now))
-    return pdf, file_name(shown)
+    return key, pdf, file_name(shown)
 
 
 def content_hash(shown: Sheet, paper: Paper) -> str:

@@ -31,6 +31,7 @@ class Letter:
     client_id: int | None = None
     once_key: str | None = None
     attachment: tuple[str, str] | None = None  # a stored document's hash, and the name of its file
+    invoice_id: int | None = None  # the invoice that it brings, attached or behind a link
     to_address: str = ""  # where it goes instead of the payer's own address
 
 
@@ -46,7 +47,8 @@ def write(session: Session, who: Actor, letter: Letter, now: datetime) -> Messag
     rendered = rendering.letter(session, words, {"payer": contact.name, **letter.values})
     return _queue(
         session, who, now, kind=letter.kind, to_address=letter.to_address or contact.email, subject=rendered.subject,
-        body=rendered.body, contact_id=contact.id, client_id=letter.client_id, once_key=letter.once_key,
+        body=rendered.body, contact_id=contact.id, client_id=letter.client_id, invoice_id=letter.invoice_id,
+        once_key=letter.once_key,
         attachment_hash=letter.attachment[0] if letter.attachment else None,
         attachment_name=letter.attachment[1] if letter.attachment else "",
     )  # fmt: skip
@@ -101,7 +103,7 @@ def resend(
         message.state, message.last_error = MessageState.DROPPED, "It is sent again as another message."
     again = _queue(
         session, who, now, kind=message.kind, to_address=address, subject=message.subject, body=message.body,
-        contact_id=message.contact_id, client_id=message.client_id, resends_id=message.id,
+        contact_id=message.contact_id, client_id=message.client_id, invoice_id=message.invoice_id, resends_id=message.id,
         attachment_hash=attachment[0] if attachment else message.attachment_hash,
         attachment_name=attachment[1] if attachment else message.attachment_name,
     )  # fmt: skip

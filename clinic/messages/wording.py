@@ -26,6 +26,7 @@ KINDS = {
 }
 # What no appointment stands behind: what payers are written about money, and the way into the portal.
 LETTERS = {
+    MessageKind.INVOICE: "Invoice",
     MessageKind.RECEIPT: "Receipt",
     MessageKind.PAY_LINK: "Pay link",
     MessageKind.FAILED_PAYMENT: "Failed payment",
@@ -69,6 +70,16 @@ LETTER_PLACEHOLDERS = {
     "practice": "the practice’s name",
     "phone": "the practice’s phone",
 }
+INVOICE_PLACEHOLDERS = {
+    "payer": "the payer’s name",
+    "what": "invoice or credit note",
+    "number": "its number",
+    "amount": "what it comes to",
+    "date": "its day",
+    "here": "that it is attached, or the link to it in the portal",
+    "practice": "the practice’s name",
+    "phone": "the practice’s phone",
+}
 PACKAGE_PLACEHOLDERS = {
     "client": "the client’s name",
     "first_name": "their first name",
@@ -93,7 +104,11 @@ SIGN_IN_PLACEHOLDERS = {
     "practice": "the practice’s name",
     "phone": "the practice’s phone",
 }
-LETTER_SUBJECT_PLACEHOLDERS = ("practice", "date")
+NEEDED = {
+    MessageKind.INVOICE: ("{here}", "nobody finds the document"),
+    MessageKind.SIGN_IN: ("{link}", "nobody can sign in"),
+}
+LETTER_SUBJECT_PLACEHOLDERS = ("practice", "date", "what")
 # A subject is read on lock screens by whoever is near: nothing in it says who, where or what for.
 SUBJECT_PLACEHOLDERS = ("date", "time", "practice", "count")
 _BRACES = re.compile(r"\{([^{}\n]*)\}")
@@ -120,6 +135,8 @@ class Wording:
         """Return what a message of this kind may name."""
         if self.kind is MessageKind.PACKAGE_EXPIRING:
             return PACKAGE_PLACEHOLDERS
+        if self.kind is MessageKind.INVOICE:
+            return INVOICE_PLACEHOLDERS
         if self.kind is MessageKind.SIGN_IN:
             return SIGN_IN_PLACEHOLDERS
         if self.kind is MessageKind.BOUGHT_ONLINE:
@@ -153,6 +170,8 @@ USUAL = {
                 "Hello {first_name},\n\nthese appointments have changed. They are now:\n\n{dates}" + _SIGNED),
         Wording(MessageKind.CANCELLATIONS, "Appointments from {date} are cancelled",
                 "Hello {first_name},\n\nthese appointments are cancelled:\n\n{dates}" + _SIGNED),
+        Wording(MessageKind.INVOICE, "Your {what} from {practice}",
+                "Hello {payer},\n\nthis is {what} {number} of {date}, for {amount}. {here}" + _SIGNED),
         Wording(MessageKind.RECEIPT, "Your receipt from {practice}",
                 "Hello {payer},\n\nthank you. We received {amount} on {date}. The receipt is attached." + _SIGNED),
         Wording(MessageKind.PAY_LINK, "A bill from {practice}",
@@ -241,8 +260,9 @@ def check(wording: Wording) -> None:
                 raise RefusalError(f"{{{name}}} is not known. Known are {offered}.", field=field)
         if {"{", "}"} & set(_BRACES.sub("", text)):
             raise RefusalError("A brace stands alone. Write words to fill in like {date}.", field=field)
-    if wording.kind is MessageKind.SIGN_IN and "{link}" not in wording.body:
-        raise RefusalError("Without {link} nobody can sign in.", field="body")
+    needed, why = NEEDED.get(wording.kind, ("", ""))
+    if needed not in wording.body:
+        raise RefusalError(f"Without {needed} {why}.", field="body")
     if "\n" in wording.subject:
         raise RefusalError("A subject is one line.", field="subject")
 

@@ -16,6 +16,7 @@ class MessageKind(StrEnum):
     CHANGE = "change"
     CANCELLATION = "cancellation"
     REMINDER = "reminder"
+    INVOICE = "invoice"
     RECEIPT = "receipt"
     PAY_LINK = "pay_link"
     FAILED_PAYMENT = "failed_payment"
@@ -79,6 +80,7 @@ class Message(Base):
     client_id: Mapped[int | None] = mapped_column(ForeignKey("clients.id"), index=True)
     item_id: Mapped[int | None] = mapped_column(ForeignKey("items.id"))  # None: a letter
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id"), index=True)  # the payer a letter goes to
+    invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoices.id"), index=True)  # the document it brings
     # What must be written only once carries a key: one evening's letter to one person, one card's warning.
     once_key: Mapped[str | None] = mapped_column(unique=True)
     attachment_hash: Mapped[str | None] = mapped_column(ForeignKey("stored_documents.content_hash"))

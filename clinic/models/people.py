@@ -30,6 +30,13 @@ class ContactRole(StrEnum):
     OTHER = "other"
 
 
+class DocumentsBy(StrEnum):
+    """Name how documents reach a payer by e-mail: attached as a PDF, or as a link to the portal."""
+
+    PDF = "pdf"
+    PORTAL = "portal"
+
+
 class GroupKind(StrEnum):
     """Name a group of clients; couples and families bill once, a therapy group bills each."""
 
@@ -59,6 +66,7 @@ class Contact(Base):
     # The first local date whose work the monthly run may bill to this contact; None unless it chose Monthly for itself.
     monthly_from_date: Mapped[date | None]
     one_invoice_for_all: Mapped[bool] = mapped_column(default=False)
+    documents_by: Mapped[DocumentsBy] = mapped_column(default=DocumentsBy.PDF)
     stripe_customer: Mapped[str | None] = mapped_column(unique=True)
     is_archived: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]

@@ -33,6 +33,7 @@ BLUEPRINTS = (
     "invoice_lines",
     "invoices",
     "live",
+    "mailing",
     "messages",
     "night",
     "online_sales",

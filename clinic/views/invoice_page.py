@@ -6,7 +6,7 @@ from typing import Any
 from flask import redirect, request, url_for
 from sqlalchemy.orm import Session
 
-from clinic.billing import credit_notes, fees, invoices, panel, sheet, work
+from clinic.billing import credit_notes, fees, invoices, mailing, panel, sheet, work
 from clinic.billing.panel import Panel
 from clinic.billing.sheet import Sheet
 from clinic.billing.work import Work
@@ -59,6 +59,7 @@ def show(
         shown = payment_panel(session, invoice, paper) if is_payable else None
         editor = _editor(session, invoice, opened) if paper.is_draft else None
         followers = credit_notes.followers(session, invoice)
+        mailed = None if paper.is_draft else mailing.last_of(session, invoice_id)
         sale = None
         if invoice.source is InvoiceSource.PACKAGE:
             owed = paper.balance_cents
@@ -80,6 +81,7 @@ def show(
         editor=editor,
         sale=sale,
         followers=followers,
+        mailed=mailed,
         before_id=invoice.credited_invoice_id or invoice.corrects_invoice_id,
         can_edit=who.may(Permission.EDIT_INVOICES),
         can_write_off=who.may(Permission.REFUND),

@@ -27,14 +27,18 @@ def edit(contact_id: int) -> Answer:
     back = (
         url_for("client_billing.billing", client_id=client_id) if client_id else url_for("contacts.show", contact_id=contact_id)
     )
-    data = {"creation": contact.invoice_creation, "one_invoice_for_all": contact.one_invoice_for_all}
+    data = {
+        "creation": contact.invoice_creation,
+        "one_invoice_for_all": contact.one_invoice_for_all,
+        "documents_by": contact.documents_by,
+    }
     form = PayerInvoicingForm(request.form if request.method == "POST" else None, data=data)
     form.name_choices(practice.invoice_creation)
     if request.method == "POST" and form.validate():
-        wanted, together = form.creation.data, form.one_invoice_for_all.data
+        wanted = {name: form.data[name] for name in ("creation", "one_invoice_for_all", "documents_by")}
         try:
             with writing() as session:
-                payer_invoicing.choose(session, actor(), contact_id, wanted, now(), one_invoice_for_all=together)
+                payer_invoicing.choose(session, actor(), contact_id, now=now(), **wanted)
             say(f"Invoicing of {contact.name} saved.")
         except RefusalError as error:
             form.refuse(error)
