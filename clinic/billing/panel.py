@@ -3,13 +3,14 @@
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import arrangements, cards, charges, ledger, payments
 from clinic.billing.arrangements import OpenInvoice
 from clinic.billing.cards import KeptCard
 from clinic.kernel import money
-from clinic.models.money import Method
+from clinic.models.money import Account, Card, ChargeAttempt, Method, Payment
 from clinic.models.people import Contact
 from clinic.practice import settings
 from clinic.practice.permissions import Actor
@@ -31,6 +32,16 @@ class Way:
     def deed(self) -> str:
         """Return what the button does with it: charge a card or add a payment."""
         return "charge" if self.method is Method.ONLINE_CARD else "add"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Be how a payer stands: credit, how they paid last (None: never), the default card, what no answer has come for yet."""
+
+    credit_cents: int
+    last_method: Method | None
+    card: Card | None
+    waiting_cents: int
 
 
 @dataclass(frozen=True)
@@ -79,22 +90,34 @@ class Panel:
         return [(way.method, way.name) for way in self.ways if not way.is_off]
 
 
+def standing(session: Session, payer_id: int) -> Standing:
+    """Return how a payer stands, in one query."""
+    paid = select(Payment.method).where(Payment.payer_id == payer_id, Payment.reversed_at.is_(None))
+    waiting = select(func.coalesce(func.sum(ChargeAttempt.amount_cents), 0)).where(
+        ChargeAttempt.contact_id == payer_id, ChargeAttempt.status.in_(charges.UNRESOLVED)
+    )
+    credit, last = -ledger.posted(Account.UNALLOCATED), paid.order_by(Payment.id.desc()).limit(1).scalar_subquery()
+    default = and_(Card.contact_id == Contact.id, Card.is_default, Card.removed_at.is_(None))
+    query = select(credit, last, Card, waiting.scalar_subquery()).outerjoin_from(Contact, Card, default)
+    credit_cents, last_method, card, waiting_cents = session.execute(query.where(Contact.id == payer_id)).one()
+    return Standing(int(credit_cents), last_method, card, int(waiting_cents))
+
+
 def of(session: Session, payer: tuple[int, str], owed_cents: int, now: datetime, *, takes_cards: bool) -> Panel:
     """Return the panel for money this payer (id and name) owes."""
     payer_id, payer_name = payer
-    card = next((card for card in cards.kept(session, payer_id, now) if card.is_default), None)
-    methods = payments.methods(session)
-    credit_cents, last_method = payments.credit_and_last_method(session, payer_id)
-    waiting = charges.unresolved(session, payer_id) if card is not None else None
+    methods, today = payments.methods(session), settings.house(session).local_date(now)
+    stands = standing(session, payer_id)
+    card = cards.shown(stands.card, today) if stands.card is not None else None
     return Panel(
         payer_id=payer_id,
         payer_name=payer_name,
         owed_cents=owed_cents,
-        credit_cents=credit_cents,
+        credit_cents=stands.credit_cents,
         ways=tuple(_way(method, methods.names[method], card, takes_cards=takes_cards) for method in methods.offered),
-        last_method=last_method,
-        today=settings.house(session).local_date(now),
-        waiting_cents=waiting.amount_cents if waiting is not None else 0,
+        last_method=stands.last_method,
+        today=today,
+        waiting_cents=stands.waiting_cents,
     )
 
 

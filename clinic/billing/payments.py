@@ -166,16 +166,6 @@ def methods(session: Session) -> Methods:
     )
 
 
-def credit_and_last_method(session: Session, payer_id: int) -> tuple[int, Method | None]:
-    """Return the payer's unallocated cents, and how they paid last (None before their first payment), in one query."""
-    real = (Payment.payer_id == payer_id, Payment.reversed_at.is_(None))
-    last = select(Payment.method).where(*real).order_by(Payment.id.desc()).limit(1).scalar_subquery()
-    credit = func.coalesce(-func.sum(Posting.amount_cents), 0)
-    of_payer = (Posting.payer_id == payer_id, Posting.account == Account.UNALLOCATED)
-    cents, method = session.execute(select(credit, last).where(*of_payer)).one()
-    return int(cents), method
-
-
 def payment_for(session: Session, who: Actor, payment_id: int) -> Payment:
     """Load a payment that is theirs to see: its payer pays for one of their clients, or was billed for one.
 

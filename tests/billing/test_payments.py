@@ -4,8 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from clinic.billing import invoices, ledger, payments
+from clinic.billing import invoices, ledger, panel, payments
 from clinic.billing.invoices import NewLine
+from clinic.billing.panel import Standing
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.models.money import Method
 from tests.cast import NOW
@@ -89,10 +90,10 @@ def test_another_payers_invoice_is_not_found(session, cast):
 
 
 def test_the_panel_remembers_how_a_payer_paid_last(session, cast):
-    assert payments.credit_and_last_method(session, cast.cleo_payer_id) == (0, None)
+    assert panel.standing(session, cast.cleo_payer_id) == Standing(0, None, None, 0)
     _pay(session, cast, 100, method=Method.CHECK)
     _pay(session, cast, 100, method=Method.CASH, payer_id=cast.otto_payer_id)
-    assert payments.credit_and_last_method(session, cast.cleo_payer_id) == (100, Method.CHECK)
+    assert panel.standing(session, cast.cleo_payer_id) == Standing(100, Method.CHECK, None, 0)
 
 
 def test_a_payment_goes_on_the_invoices_chosen_oldest_first_and_the_rest_is_credit(session, cast):

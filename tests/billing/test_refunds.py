@@ -12,6 +12,7 @@ from clinic.billing import (
     invoices,
     ledger,
     leftovers,
+    panel,
     payments,
     refunds,
     reversals,
@@ -19,6 +20,7 @@ from clinic.billing import (
 )
 from clinic.billing.charges import Wanted as Charge
 from clinic.billing.invoices import NewLine
+from clinic.billing.panel import Standing
 from clinic.billing.processor import RefundAnswer, RefundSeen, Returned
 from clinic.billing.refunds import Wanted
 from clinic.kernel.errors import ClashError, NotAllowedError, NotFoundError, RefusalError
@@ -105,7 +107,7 @@ def test_a_payment_typed_by_mistake_is_undone_once_by_a_further_transaction(sess
     reversals.undo(session, cast.fay, payment.id, reason="Typed twice", now=NIGHT)
     assert sums(session, cast) == (15_000, 0)
     assert payments.settlements(session, [invoice_id])[invoice_id] == []
-    assert payments.credit_and_last_method(session, cast.cleo_payer_id) == (0, None)
+    assert panel.standing(session, cast.cleo_payer_id) == Standing(0, None, None, 0)
     with pytest.raises(RefusalError, match="undone already"):
         reversals.undo(session, cast.olga, payment.id, reason="Again", now=NIGHT)
     with pytest.raises(RefusalError, match="Nothing is left"):

@@ -47,7 +47,7 @@ def test_an_invoice_goes_to_its_payer_as_a_pdf_once_however_often_the_form_is_se
             "cleo@clients.example", issued, "Your invoice from Quillmere"
         )  # fmt: skip
         assert "this is invoice INV-0001 of November 18, 2026, for $150.00. It is attached." in sent.body
-        going = delivery.claim(session, sent.id, NOW)
+        going = delivery.claim(session, sent.id, sent.next_try_at)
         assert (going.attachment_name, going.attachment[:5]) == ("Invoice-INV-0001.pdf", b"%PDF-")
         delivery.settle(session, sent.id, NOW)
         assert session.get_one(StoredDocument, sent.attachment_hash).sent_at == NOW  # what was sent is kept
