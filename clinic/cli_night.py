@@ -11,7 +11,7 @@ from clinic.billing import periods
 from clinic.billing.charges import WINDOW_HOURS, in_window
 from clinic.billing.stripe_gateway import Gateway, gateway_from
 from clinic.config import Config
-from clinic.jobs import autopay, end_of_day, send_messages
+from clinic.jobs import autopay, end_of_day, print_documents, send_messages
 from clinic.jobs import tick as ticking
 from clinic.jobs.runs import Report
 from clinic.kernel import clock, failpoints
@@ -48,8 +48,10 @@ AT = click.option("--at", type=Instant(), help="Move the clock; only while no re
 @with_appcontext
 def tick(at: datetime | None) -> None:
     """Do everything that is due, exactly as the scheduler would."""
-    for sentence in ticking.tick(_gateway(), _clock(at), _mailer(at), current_app.extensions["paper"]):
+    now, paper = _clock(at), current_app.extensions["paper"]
+    for sentence in ticking.tick(_gateway(), now, _mailer(at), paper):
         click.echo(sentence)
+    print_documents.run(paper, now)
 
 
 @click.command("run-job")

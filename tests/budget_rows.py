@@ -15,7 +15,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy.orm import Session
 
-from clinic.billing import enrolments, invoices, packages, payments, refunds, visits
+from clinic.billing import document_runs, enrolments, invoices, packages, payments, refunds, visits
+from clinic.billing.document_kinds import Wish
 from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.calendar import booking, hours, linking, own_booking, own_packages, package_lines, series, types
 from clinic.calendar.occurrences import Choices
@@ -24,6 +25,7 @@ from clinic.calendar.recurrence import Rule
 from clinic.kernel import clock
 from clinic.models.billing import Fee, PackageSale, Share
 from clinic.models.calendar import Attendee, Item, ItemKind, SeriesUnit, Status
+from clinic.models.documents import RunDocument, RunShape
 from clinic.models.money import Card, EndedBy, Method, PayLink
 from clinic.models.people import Contact, ContactRole, GroupKind
 from clinic.models.practice import FeedDetail, Practitioner
@@ -165,7 +167,30 @@ def _with_credit(session: Session, cast: Cast) -> None:
     enrolled(session, cast.cleo_payer_id)
 
 
+def _many_documents(session: Session, cast: Cast) -> None:
+    """Give Cleo 60 invoices and a payment, and let Pat and Olga ask for all of it five times; ten could not be made."""
+    for _ in range(60):
+        made = invoices.draft(session, cast.fay, payer_id=cast.cleo_payer_id, client_id=cast.cleo_id, now=NOW)
+        invoices.add_line(session, made, invoices.NewLine("Letter", 2_000))
+        invoices.issue(session, cast.fay, made, NOW)
+    payments.record(session, cast.fay, payer_id=cast.cleo_payer_id, method=Method.CASH, amount_cents=50_000, now=NOW)
+    for who in (cast.olga, cast.pat) * document_runs.RECENT_MAX:
+        wish = Wish(NOW.date(), NOW.date(), ("invoice", "credit_note", "receipt"), cast.cleo_id if who == cast.pat else None)
+        run = document_runs.ask(session, who, wish, RunShape.PDF, clock.now())
+    for left in session.query(RunDocument).filter_by(run_id=run.id).limit(10):
+        left.failure = "It could not be printed."
+
+
+def _documents_of(cast: Cast) -> str:
+    return f"/clients/{cast.cleo_id}/billing-documents{_DAYS}"
+
+
+_DAYS = "?from=2026-11-01&to=2026-11-30&others=y"
 MONEY = [
+    Row("a client's billing documents", "pat", _documents_of, kilobytes=5, stage=_many_documents),
+    Row("everyone's billing documents", "olga", f"/invoices/documents{_DAYS}", kilobytes=5, stage=_many_documents),
+    Row("a series of documents", "pat", "/billing-documents/10", queries=7, kilobytes=3, stage=_many_documents),
+    Row("how far a series is", "pat", "/billing-documents/10", queries=6, kilobytes=1, stage=_many_documents, headers=HTMX),
     Row("invoices", "fay", "/invoices/", queries=8, kilobytes=3, stage=many_invoices),
     Row("invoices of a practitioner", "pat", "/invoices/?show=unpaid", queries=9, kilobytes=3, stage=many_invoices),
     Row("uninvoiced work", "fay", "/invoices/?show=uninvoiced", queries=6, kilobytes=3, stage=many_invoices),

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinic.billing import invoices, packages, pay_links, payments, refunds, visits
+from clinic.billing import document_runs, invoices, packages, pay_links, payments, refunds, visits
+from clinic.billing.document_kinds import Wish
 from clinic.billing.lines import NewLine
 from clinic.billing.packages import FeeRow, Sale, Template
 from clinic.calendar import booking, feed, hours, series
@@ -20,6 +21,7 @@ from clinic.demo.stripe_server import StandIn
 from clinic.kernel import clock
 from clinic.models.billing import PackageSale, Share
 from clinic.models.calendar import SeriesUnit, WorkingHours
+from clinic.models.documents import RunShape
 from clinic.models.messages import Message, MessageKind
 from clinic.models.money import Card, ChargeAttempt, ChargePurpose, ChargeStatus, Method
 from clinic.models.people import ContactRole
@@ -289,6 +291,8 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
         session, cast.olga, payer_id=cast.cleo_payer_id, method=Method.ONLINE_CARD, amount_cents=900, now=NOW,
         reference="4242", stripe_payment_intent="pi_x",
     )  # fmt: skip
+    days = Wish(NOW.date(), NOW.date(), ("invoice", "receipt"), cast.cleo_id)
+    asked = [document_runs.ask(session, cast.olga, days, RunShape.ZIP, NOW) for _ in range(3)]
     back = refunds.start(session, cast.olga, refunds.Wanted(by_card.id, 300, Method.ONLINE_CARD), NOW)
     granted = doors.granted(session, cast, cast.cleo_id, "cleo@clients.example", NOW)
     doors.granted(session, cast, cast.otto_id, "cleo@clients.example", NOW)
@@ -299,6 +303,7 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
     stuck.offered = stuck.offered | {"lines": []}
     assert [visits.book(session, online.visit(made), clock.now()) for made in (bought, stuck)] == [True, True]
     return {
+        "run_id": [each.id for each in asked],
         "buy_token": [waits.token, bought.token, stuck.token],
         "purchase_id": [stuck.id],
         "sale_id": list(session.scalars(select(PackageSale.id).order_by(PackageSale.id.desc()))),

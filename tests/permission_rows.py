@@ -49,6 +49,22 @@ ACCOUNT = [
     Row("account.end_other_sessions", "GET", "/account/sessions/end-others", STAFF),
     Row("account.end_other_sessions", "POST", "/account/sessions/end-others", STAFF),
 ]
+_RUN = "/billing-documents/999999"
+BILLING_DOCUMENTS = [
+    *(
+        Row("billing_documents.of_client", method, lambda cast: f"/clients/{cast.cleo_id}/billing-documents", STAFF)
+        for method in ("GET", "POST")
+    ),
+    *(Row("billing_documents.of_practice", method, "/invoices/documents", MONEY_BACK) for method in ("GET", "POST")),
+    Row("billing_documents.run", "GET", _RUN, STAFF),
+    *(
+        Row(f"billing_documents.{verb}", method, f"{_RUN}/{verb}", STAFF)
+        for verb in ("cancel", "retry")
+        for method in ("GET", "POST")
+    ),
+    Row("billing_documents.pdf", "GET", f"{_RUN}/pdf", STAFF),
+    Row("billing_documents.zip_file", "GET", f"{_RUN}/zip", STAFF),
+]
 ASSETS = [Row("assets.static_file", "GET", "/static/0000000000/clinic.css", EVERYONE)]
 AUTH = [
     Row("auth.sign_in", "GET", "/sign-in", EVERYONE),
@@ -323,6 +339,7 @@ ROWS += [*CLIENTS, *CONTACTS, *PAYER_INVOICING, *GROUPS]
 ROWS += [*CLIENT_PACKAGES, *PACKAGE_LINES, *PLACE_PACKAGES, *PACKAGES]
 ROWS += PACKAGE_CHANGES
 ROWS += CREDIT_NOTES
+ROWS += BILLING_DOCUMENTS
 ROWS += BULK
 ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
 ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *SERIES, *PLACE_BILLING, *HOURS, *TYPES]

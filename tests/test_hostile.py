@@ -54,8 +54,9 @@ ODD_WORDS = (HUGE, "0" * 5_000, SCRIPT, "2026-02-30", "9999-12-31", "0001-01-01"
 # No page without what another program puts behind the question mark.
 NEEDS_WORDS = {"book.back", "cards.back", "live.changes", "pay.back", "portal_cards.back"}
 # These answer with no page.
-PDFS = {"invoices.download", "invoices.logo", "portal.logo", "portal_appointments.calendar_file", "portal_invoices.download",
-        "portal_invoices.receipt", "portal_statements.download", "receipts.download", "statements.download"}  # fmt: skip
+PDFS = {"billing_documents.pdf", "billing_documents.zip_file", "invoices.download", "invoices.logo", "portal.logo",
+        "portal_appointments.calendar_file", "portal_invoices.download", "portal_invoices.receipt",
+        "portal_statements.download", "receipts.download", "statements.download"}  # fmt: skip
 Where = tuple[str, dict[str, str], int, bool]  # page, headers, which form of it, whether its like was tried
 URLENCODED = "application/x-www-form-urlencoded"
 

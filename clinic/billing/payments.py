@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import invoices, ledger, states
@@ -172,20 +172,23 @@ def payment_for(session: Session, who: Actor, payment_id: int) -> Payment:
     Raises:
         NotFoundError: there is none, or it is not theirs.
     """
-    payment = session.get(Payment, payment_id)
+    condition = theirs(who)
+    chosen = select(Payment).where(Payment.id == payment_id)
+    payment = session.scalar(chosen if condition is None else chosen.where(condition))
     if payment is None:
         raise NotFoundError("payment")
+    return payment
+
+
+def theirs(who: Actor) -> ColumnElement[bool] | None:
+    """Return the condition a payment of theirs meets; None: everyone's are."""
     billed = invoices.theirs(who)
     if billed is None:
-        return payment
-    payer_id = payment.payer_id
-    client = select(Client.id).where(
-        clients.seen_by(who), or_(Client.contact_id == payer_id, Client.default_payer_id == payer_id)
-    )
-    invoice = select(Invoice.id).where(billed, Invoice.payer_id == payer_id)
-    if not session.scalar(select(or_(client.exists(), invoice.exists()))):
-        raise NotFoundError("payment")
-    return payment
+        return None
+    pays_for = or_(Client.contact_id == Payment.payer_id, Client.default_payer_id == Payment.payer_id)
+    client = select(Client.id).where(clients.seen_by(who), pays_for)
+    invoice = select(Invoice.id).where(billed, Invoice.payer_id == Payment.payer_id)
+    return or_(client.correlate(Payment).exists(), invoice.correlate(Payment).exists())
 
 
 def settlements(session: Session, invoice_ids: Collection[int]) -> dict[int, list[Settlement]]:

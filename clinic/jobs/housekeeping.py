@@ -1,8 +1,8 @@
-"""Housekeeping, once a practice-local day: packages expire, clients are warned of it; what came to nothing online goes."""
+"""Housekeeping, once a practice-local day: packages expire, clients are warned of it; what is of no use any more goes."""
 
 from datetime import date
 
-from clinic.billing import package_warnings, purchases, sold
+from clinic.billing import document_runs, package_warnings, purchases, sold
 from clinic.jobs import runs
 from clinic.jobs.runs import Clock, Report, Subject
 from clinic.kernel.database import reading, writing
@@ -20,6 +20,7 @@ def run(day: date, now: Clock) -> Report | None:
         return None
     with writing() as session:
         portal_visits.tidy(session, now())
+        document_runs.tidy(session, now())
     with reading() as session:
         subjects = [Subject(EXPIRING, sale_id) for sale_id in sold.due_to_expire(session, now())]
         subjects += [Subject(WARNING, sale_id) for sale_id in package_warnings.due(session, now())]

@@ -1,10 +1,11 @@
-"""The scheduler: one tick a minute, in one process of however many serve this practice; sign-in links go out between."""
+"""The scheduler: one tick a minute, in one process of however many serve this practice; between, what someone waits for."""
 
 import fcntl
 import logging
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from clinic.billing.paper import Paper
 from clinic.billing.stripe_gateway import Gateway
-from clinic.jobs import send_messages
+from clinic.jobs import print_documents, send_messages
 from clinic.jobs.tick import tick
 from clinic.kernel import clock
 from clinic.kernel.database import db
@@ -22,6 +23,8 @@ from clinic.messages.smtp import Mailer
 
 TICK_SECONDS = 60
 LINKS_SECONDS = 5
+DOCUMENTS_SECONDS = 2
+DOCUMENTS_LASTING = timedelta(seconds=10)  # at most so long at a time: a server that stops waits for it
 LEADER_LOCK = 0x6C656164  # beside the writer's key on PostgreSQL
 log = logging.getLogger("clinic.jobs")
 
@@ -119,6 +122,16 @@ def start(
             coalesce=True,
             max_instances=1,
         )
+    if paper is not None:
+        scheduler.add_job(
+            lambda: print_documents_once(enter, paper),
+            "interval",
+            seconds=DOCUMENTS_SECONDS,
+            id="documents",
+            misfire_grace_time=None,
+            coalesce=True,
+            max_instances=1,
+        )
     scheduler.start()
     return scheduler
 
@@ -148,3 +161,12 @@ def send_links_once(enter: Callable[[], AbstractContextManager[Any]], mailer: Ma
             send_messages.run_links(mailer, clock.now)
     except Exception as error:  # noqa: BLE001 - the scheduler must outlive it; the tick tries again
         log.error("sending links failed: %s", type(error).__name__)
+
+
+def print_documents_once(enter: Callable[[], AbstractContextManager[Any]], paper: Paper) -> None:
+    """Make documents of the series that wait. Any process may: each series is claimed before it is worked on."""
+    try:
+        with enter():
+            print_documents.run(paper, clock.now, DOCUMENTS_LASTING)
+    except Exception as error:  # noqa: BLE001 - the scheduler must outlive it; the next turn goes on
+        log.error("making documents failed: %s", type(error).__name__)

@@ -10,6 +10,7 @@ from clinic.calendar import recurrence
 from clinic.models import guards
 from clinic.models.billing import Invoice, InvoiceLine, PackageSale, SessionEntry, SessionEvent, Share
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
+from clinic.models.documents import DocumentRun, RunDocument, RunState
 from clinic.models.messages import Message, MessageKind, MessagePart, MessageState
 from clinic.models.practice import AuditEntry, Logo
 from clinic.office import verify_books
@@ -160,6 +161,23 @@ def _portal(session: Session) -> Iterator[str]:
         yield f"Portal session {identity} is open without access."
 
 
+def _documents(session: Session) -> Iterator[str]:
+    bare = and_(RunDocument.content_hash.is_(None), RunDocument.failure == "", DocumentRun.state == RunState.DONE)
+    held, left = func.count(RunDocument.position), func.count(RunDocument.position).filter(bare)
+    rows = session.execute(
+        select(DocumentRun.id, DocumentRun.total_count, held, left)
+        .outerjoin(RunDocument, RunDocument.run_id == DocumentRun.id)
+        .where(DocumentRun.removed_at.is_(None))
+        .group_by(DocumentRun.id)
+        .order_by(DocumentRun.id)
+    )
+    for identity, total, there, waiting in rows:
+        if there != total:
+            yield f"Series of documents {identity} was asked for with {total} and holds {there}."
+        if waiting:
+            yield f"Series of documents {identity} is over, and {waiting} of it were neither made nor said to have failed."
+
+
 def _audit(session: Session) -> Iterator[str]:
     before = ""
     columns = AuditEntry.__table__.columns
@@ -171,5 +189,5 @@ def _audit(session: Session) -> Iterator[str]:
 
 
 CHECKS: tuple[Callable[[Session], Iterator[str]], ...] = (
-    _guards, *verify_books.CHECKS, _overlaps, _items, _series, _packages, _links, _messages, _logo, _portal, _audit,
+    _guards, *verify_books.CHECKS, _overlaps, _items, _series, _packages, _links, _messages, _logo, _portal, _documents, _audit,
 )  # fmt: skip

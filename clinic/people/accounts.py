@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, true, update
 from sqlalchemy.orm import Session
 
 from clinic.kernel.errors import NotFoundError
@@ -274,6 +274,20 @@ def visit(session: Session, token: str, now: datetime, *, address: str) -> Visit
         practitioners_see_all=practice.practitioners_see_all,
     )
     return Visit(actor=who, name=user.name, is_stale=now - web.seen_at > TOUCH_EVERY, shows_legend=user.shows_legend)
+
+
+def actor_of(session: Session, user_id: int) -> Actor | None:
+    """Return a user as who asks, with the rights they have now; None: they may not sign in any more.
+
+    What they asked for goes on with it after their request has ended.
+    """
+    chosen = select(User, Practice.practitioners_see_all, UserRole.role).outerjoin(UserRole, UserRole.user_id == User.id)
+    found = session.execute(chosen.join(Practice, true()).where(User.id == user_id, User.is_active)).all()
+    if not found:
+        return None
+    user, see_all, _ = found[0]
+    roles = frozenset(role for *_, role in found if role is not None)
+    return Actor(user_id=user.id, roles=roles, practitioner_id=user.practitioner_id, practitioners_see_all=see_all)
 
 
 class _Turn:

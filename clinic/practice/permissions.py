@@ -17,6 +17,7 @@ class Permission(StrEnum):
     EDIT_CLIENTS = "add and change clients"
     SEE_INVOICES = "see invoices"
     EDIT_INVOICES = "make and issue invoices"
+    EXPORT_DOCUMENTS = "print and download the whole practice's billing documents"
     TAKE_PAYMENTS = "take payments"
     REFUND = "refund and write off"
     SEE_PACKAGES = "see packages"
@@ -42,7 +43,7 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
     Role.BILLER: frozenset(
         {
             _P.SIGNED_IN, _P.SEE_CALENDAR, _P.SEE_CLIENTS, _P.SEE_INVOICES, _P.EDIT_INVOICES, _P.TAKE_PAYMENTS, _P.REFUND,
-            _P.SEE_PACKAGES, _P.LINK_PACKAGES, _P.ENROL_AUTOPAY, _P.SEE_NIGHT,
+            _P.SEE_PACKAGES, _P.LINK_PACKAGES, _P.ENROL_AUTOPAY, _P.SEE_NIGHT, _P.EXPORT_DOCUMENTS,
         }
     ),
 }  # fmt: skip

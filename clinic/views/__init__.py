@@ -13,6 +13,7 @@ BLUEPRINTS = (
     "attendance",
     "auth",
     "autopay",
+    "billing_documents",
     "book",
     "booking",
     "bulk",

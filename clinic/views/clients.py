@@ -28,6 +28,7 @@ TABS = (
     ("Appointments", "clients.appointments"),
     ("Billing", "client_billing.billing"),
     ("Packages", "client_packages.packages"),
+    ("Billing documents", "billing_documents.of_client"),
     ("Messages", "outbox.of_client"),
 )
 LISTS = (

@@ -7,18 +7,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from threading import Barrier
 
 import stripe
 from flask import Flask
 from sqlalchemy.orm import configure_mappers
 
+import clinic
 from clinic import create_app
 from clinic.billing import charges, payments, refunds
 from clinic.billing.charges import Wanted
+from clinic.billing.paper import Paper
 from clinic.billing.stripe_gateway import Gateway
 from clinic.cli_night import Clock
 from clinic.config import Config
+from clinic.jobs import print_documents
 from clinic.jobs.tick import tick
 from clinic.kernel.database import db, engine_options, reading, writing
 from clinic.kernel.errors import AlreadyPostedError, RefusalError
@@ -114,6 +118,16 @@ def live(url: str, stripe_url: str, folder: str, deed: Deed, dies_at: str, minut
         if deed.name != "night":  # which is a tick
             with app.app_context():
                 tick(gateway, now)
+
+
+def print_series(url: str, folder: str, dies_at: str, minutes: int) -> None:
+    """Make the series of documents that wait, so many minutes after half past midnight, or die on the way."""
+    os.environ["CLINIC_FAILPOINT"] = dies_at
+    app, _ = _started(url, "", folder, shows_pages=False)
+    house = Path(clinic.__file__).parent
+    with app.app_context():
+        paper = Paper(house / "templates" / "paper", house / "static" / "fonts")
+        print_documents.run(paper, at(NIGHT + timedelta(minutes=minutes)))
 
 
 def rehearse(url: str, stripe_url: str, folder: str, deeds: list[Deed]) -> None:

@@ -10,6 +10,7 @@ import pytest
 import clinic.cli_night
 import clinic.views.webhooks  # noqa: F401 - between them they declare every failpoint
 from clinic.billing import autopay, charges, invoices, ledger
+from clinic.billing.document_making import STEP_KEPT
 from clinic.billing.invoices import NewLine
 from clinic.billing.periods import month_ended_before
 from clinic.demo.stripe_control import FAULT_MODES
@@ -112,7 +113,8 @@ def charged(write, gateway, deed):
 
 
 def test_the_matrix_covers_every_failpoint_there_is():
-    assert set(failpoints.every()) == {point for _, point, _ in CELLS}
+    # A series of documents has no money and no processor: tests/crash/test_documents_killed.py.
+    assert set(failpoints.every()) - {STEP_KEPT} == {point for _, point, _ in CELLS}
 
 
 @pytest.fixture

@@ -1,0 +1,132 @@
+"""What lies on a shelf of billing documents: those of a range of days as a list, newest first, in pages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session
+
+from clinic.billing import document_kinds, joint, states
+from clinic.billing.document_kinds import KINDS, RECEIPT, Summary, Wish
+from clinic.models.billing import Invoice
+from clinic.models.money import Refund, RefundStatus
+from clinic.models.people import Client, Contact
+from clinic.people.listing import Listing, cut
+from clinic.practice import settings
+from clinic.practice.permissions import Actor
+
+
+@dataclass(frozen=True)
+class Row:
+    """Be one document of the list, as plain values. `client` is named where the list is of several."""
+
+    kind: str
+    id: int
+    number: str
+    day: date
+    payer: str
+    client: str
+    cents: int  # a credit note's is negative
+    state: str
+    state_words: str
+    is_for_several: bool
+
+    @property
+    def one(self) -> str:
+        """Return what kind of document it is."""
+        return KINDS[self.kind].one
+
+    @property
+    def is_receipt(self) -> bool:
+        """Say whether it is about a payment and not an invoice."""
+        return self.kind == RECEIPT
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Be what the page shows for a wish: a page of documents, what is drawn up for the days, and what is left out."""
+
+    listing: Listing[Row]
+    summaries: tuple[tuple[str, Summary], ...]
+    others_count: int  # documents that name other clients, left out
+
+    @property
+    def total(self) -> int:
+        """Return how many documents a run of these would have."""
+        return self.listing.total + len(self.summaries)
+
+
+def shelf(session: Session, who: Actor, wish: Wish, *, number: int, now: datetime) -> Shelf:
+    """Return a page of the documents wished for that are theirs to see, newest first."""
+    found = document_kinds.listed(who, wish)
+    listing: Listing[Row] = Listing(rows=(), number=1, total=0)
+    if found is not None:
+        ordered = select(found).order_by(found.c.day.desc(), found.c.kind, found.c.id.desc())
+        today = settings.house(session).local_date(now)
+        listing = cut(session, ordered, number, lambda rows: _rows(session, rows, wish, today))
+    summaries = tuple(document_kinds.summed(session, who, wish, now))
+    return Shelf(listing, summaries, _others(session, who, wish, listing.total))
+
+
+def payers_of(session: Session, client_id: int) -> list[tuple[int, str]]:
+    """Return who was billed for a client, by name."""
+    about = select(Invoice.payer_id).where(joint.names(client_id), Invoice.issued_at.is_not(None))
+    found = session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(about)).order_by(Contact.name, Contact.id))
+    return [(row.id, row.name) for row in found]
+
+
+def _others(session: Session, who: Actor, wish: Wish, shown: int) -> int:
+    if wish.client_id is None or wish.with_others:
+        return 0
+    every = document_kinds.listed(who, replace(wish, with_others=True))
+    return (session.scalar(select(func.count()).select_from(every)) or 0) - shown if every is not None else 0
+
+
+def _rows(session: Session, found: Sequence[Any], wish: Wish, today: date) -> list[Row]:
+    ids = [row.id for row in found if row.kind != RECEIPT]
+    billed = {invoice.id: invoice for invoice in session.scalars(select(Invoice).where(Invoice.id.in_(ids)))} if ids else {}
+    state = states.of(session, list(billed.values()), today) if ids else {}
+    back = _given_back(session, [row.id for row in found if row.kind == RECEIPT])
+    names = _names(session, {row.client_id for row in found if row.client_id and wish.client_id is None})
+    rows = []
+    for row in found:
+        of_invoice = state.get(row.id) if row.kind != RECEIPT else None
+        rows.append(
+            Row(
+                kind=row.kind,
+                id=row.id,
+                number=row.number,
+                day=row.day,
+                payer=row.payer,
+                client=names.get(row.client_id, ""),
+                cents=int(row.cents),
+                state=of_invoice.word if of_invoice and row.kind == document_kinds.INVOICE else "",
+                state_words=_words(row, of_invoice, back),
+                is_for_several=row.kind != RECEIPT and row.client_id is None,
+            )
+        )
+    return rows
+
+
+def _words(row: Any, state: states.State | None, back: Mapping[int, int]) -> str:
+    if row.kind == document_kinds.INVOICE and state is not None:
+        return state.words
+    if row.kind == RECEIPT and row.id in back:
+        return "Refunded" if back[row.id] >= row.cents else "Part refunded"
+    return ""
+
+
+def _given_back(session: Session, payment_ids: Sequence[int]) -> dict[int, int]:
+    if not payment_ids:
+        return {}
+    done = and_(Refund.payment_id.in_(payment_ids), Refund.status == RefundStatus.DONE)
+    found = session.execute(select(Refund.payment_id, func.sum(Refund.amount_cents)).where(done).group_by(Refund.payment_id))
+    return {payment_id: int(cents) for payment_id, cents in found}
+
+
+def _names(session: Session, client_ids: set[int]) -> dict[int, str]:
+    if not client_ids:
+        return {}
+    return {client.id: client.name for client in session.scalars(select(Client).where(Client.id.in_(client_ids)))}
