@@ -6,7 +6,7 @@ from typing import Any
 from flask import redirect, request, url_for
 from sqlalchemy.orm import Session
 
-from clinic.billing import credit_notes, fees, invoices, mailing, panel, sheet, work
+from clinic.billing import credit_notes, fees, invoices, mailing, panel, sheet, whose, work
 from clinic.billing.panel import Panel
 from clinic.billing.sheet import Sheet
 from clinic.billing.work import Work
@@ -60,6 +60,8 @@ def show(
         editor = _editor(session, invoice, opened) if paper.is_draft else None
         followers = credit_notes.followers(session, invoice)
         mailed = None if paper.is_draft else mailing.last_of(session, invoice_id)
+        before_id = invoice.credited_invoice_id or invoice.corrects_invoice_id
+        opens_before = bool(before_id and whose.opened(session, actor(), {before_id}))
         sale = None
         if invoice.source is InvoiceSource.PACKAGE:
             owed = paper.balance_cents
@@ -83,6 +85,7 @@ def show(
         followers=followers,
         mailed=mailed,
         before_id=invoice.credited_invoice_id or invoice.corrects_invoice_id,
+        before_id=before_id if opens_before else None,
         can_edit=who.may(Permission.EDIT_INVOICES),
         can_write_off=who.may(Permission.REFUND),
         can_take=who.may(Permission.TAKE_PAYMENTS),

@@ -140,3 +140,9 @@ def test_billing_and_the_flyout_say_why_an_invoice_for_several_does_not_open(cas
         page = browser.get(f"/calendar/items/{item_id}").text
         assert (link in page, "a colleague’s" in page) == (opens, not opens)
     assert pat.get(f"/invoices/{made.id}").status_code == 404
+    with write() as session:
+        invoice = invoices.invoice_for(session, cast.fay, made.id)
+        note = credit_notes.credit(session, cast.fay, invoice, LATER, amounts={invoice.lines[2].id: 5_000})  # Cleo's
+    for browser, opens in ((pat, False), (fay, True)):
+        page = browser.get(f"/invoices/{note.id}").text
+        assert (made.number in page, link in page) == (True, opens)
