@@ -134,10 +134,6 @@ SETTINGS = [
     Row("settings.client_billing", "GET", "/settings/client-billing", OWNER),
     Row("settings.documents", "GET", "/settings/client-billing/documents", OWNER),
     Row("settings.documents", "POST", "/settings/client-billing/documents", OWNER),
-    Row("settings.change_logo", "GET", "/settings/client-billing/documents/logo", OWNER),
-    Row("settings.change_logo", "POST", "/settings/client-billing/documents/logo", OWNER),
-    Row("settings.remove_logo", "GET", "/settings/client-billing/documents/logo/remove", OWNER),
-    Row("settings.remove_logo", "POST", "/settings/client-billing/documents/logo/remove", OWNER),
 ]
 USERS = [  # the blueprint `staff`; STAFF is everyone who works here
     Row("staff.index", "GET", "/settings/users/", OWNER),

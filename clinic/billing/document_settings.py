@@ -1,7 +1,7 @@
 """Client billing documents: when invoices are made, what a missed session bills, what ways to pay are called."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -12,9 +12,12 @@ from clinic.kernel.errors import RefusalError
 from clinic.models.billing import InvoiceKind, NumberSeries
 from clinic.models.money import METHOD_NAMES, Method, PaymentMethodName
 from clinic.models.practice import InvoiceCreation
-from clinic.practice import audit, details, invoice_creation, settings
+from clinic.practice import audit, details, invoice_creation, logo, settings, standing
 from clinic.practice.details import MissedRules
 from clinic.practice.permissions import Actor
+
+CHANGED = "changed billing documents"
+ACTIONS = (CHANGED, details.CHANGED_MISSED, logo.CHANGED, logo.REMOVED)
 
 
 @dataclass(frozen=True)
@@ -65,19 +68,29 @@ def current(session: Session) -> DocumentSettings:
     )
 
 
+def print_of(session: Session, stands: DocumentSettings) -> str:
+    """Return the print of the page as it stands, logo included; a number goes up by itself and is nobody's change."""
+    return standing.print_of(replace(stands, next_number=None), settings.practice(session).logo_sha256)
+
+
 def methods(session: Session) -> dict[Method, MethodName]:
     """Return what the practice calls each way to pay, in the order the panel shows them."""
     named = {row.method: MethodName(row.name, row.is_offered) for row in session.scalars(select(PaymentMethodName))}
     return {method: named.get(method, MethodName(name)) for method, name in METHOD_NAMES.items()}
 
 
-def change(session: Session, who: Actor, wanted: DocumentSettings, now: datetime) -> None:
+def change(session: Session, who: Actor, wanted: DocumentSettings, now: datetime, *, shown: str | None = None) -> None:
     """Save the page. Must run inside `writing()`.
 
+    Args:
+        shown: the print of what stood when the page was opened.
+
     Raises:
+        StaleError: someone changed the page since it was opened.
         RefusalError: the next number would go down, a name is missing or doubled, or tax is locked.
     """
     practice = settings.practice(session)
+    standing.refuse_stale(shown, print_of(session, current(session)) if shown else "")
     if wanted.tax_inclusive != practice.tax_inclusive and practice.money_locked_at is not None:
         raise RefusalError("How prices hold tax is locked: invoices were issued that way.", field="tax_inclusive")
     series = numbering.series_of(session, InvoiceKind.INVOICE)
@@ -95,7 +108,7 @@ def change(session: Session, who: Actor, wanted: DocumentSettings, now: datetime
     changed = [name for name in names if getattr(practice, name) != getattr(wanted, name)]
     for name in changed:
         setattr(practice, name, getattr(wanted, name))
-    audit.record(session, who, "changed billing documents", "practice", practice.id, now, changed=changed)
+    audit.record(session, who, CHANGED, "practice", practice.id, now, changed=changed)
 
 
 def _name_methods(session: Session, methods: Mapping[Method, MethodName]) -> None:

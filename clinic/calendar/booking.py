@@ -16,7 +16,7 @@ from clinic.calendar.linking import Choice
 from clinic.calendar.seats import invoiced_line, kept_of, minutes_of
 from clinic.calendar.terms import Terms, Wanted, agree, practitioner_for, room_in
 from clinic.kernel import clock
-from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
+from clinic.kernel.errors import NotFoundError, RefusalError, StaleError
 from clinic.messages import outbox
 from clinic.models import guards
 from clinic.models.calendar import AppointmentType, Attendee, Item, ItemKind
@@ -24,13 +24,9 @@ from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor
 
 __all__ = [
-    "DeletedError", "Move", "OverlapError", "StaleError", "Wanted", "WarnedError", "book", "delete", "edit", "invoiced_line",
+    "DeletedError", "Move", "OverlapError", "Wanted", "WarnedError", "book", "delete", "edit", "invoiced_line",
     "item_for", "kept_of", "minutes_of", "move",
 ]  # fmt: skip
-
-
-class StaleError(ClashError):
-    """Refuse to save over what someone else changed since the form was opened."""
 
 
 class DeletedError(NotFoundError):
@@ -332,7 +328,7 @@ def refuse_stale(session: Session, who: Actor, item_id: int, version: int | None
 def _unchanged(session: Session, who: Actor, item_id: int, version: int) -> Item:
     item = item_for(session, who, item_id)
     if item.version != version:
-        raise StaleError("Someone changed this meanwhile. Nothing you typed is lost: choose which of the two shall stand.")
+        raise StaleError
     return item
 
 

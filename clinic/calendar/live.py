@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from zlib import crc32
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from clinic.calendar import reasons
 from clinic.calendar.grid import Column
-from clinic.models.practice import AuditEntry, User
+from clinic.models.practice import AuditEntry
 from clinic.practice import audit
+from clinic.practice.audit import Change
 
 PRINT_BITS = 0xFFFFFF
 
@@ -34,25 +34,9 @@ class Seen:
         return words.startswith(f"{self.changes}-{self.today:%y%m%d}-")
 
 
-@dataclass(frozen=True)
-class Change:
-    """Say who changed something last; no name when it was done by itself."""
-
-    at: datetime
-    name: str | None
-
-
 def last_change(session: Session, item_id: int) -> Change | None:
     """Return who changed an item last, and when."""
-    query = (
-        select(AuditEntry.at, AuditEntry.roles, User.name)
-        .outerjoin(User, User.id == AuditEntry.user_id)
-        .where(AuditEntry.object_type == "item", AuditEntry.object_id == item_id)
-        .order_by(AuditEntry.id.desc())
-        .limit(1)
-    )
-    row = session.execute(query).one_or_none()
-    return Change(row.at, reasons.BY_CLIENT if row.roles == audit.CLIENT else row.name) if row else None
+    return audit.last_change(session, "item", item_id)
 
 
 _LAST = select(func.max(AuditEntry.id))

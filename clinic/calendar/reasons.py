@@ -13,7 +13,6 @@ from clinic.models.calendar import Attendee, ItemKind, Status
 from clinic.models.practice import AuditEntry, User
 from clinic.practice import audit
 
-BY_CLIENT = "The client"
 # What a client's own cancellation in the portal gives as its reason: whoever reads it sees by whom it was.
 IN_PORTAL = "By the client, in the portal"
 ASKED = (Status.NO_SHOW, Status.LATE_CANCELLED, Status.CANCELLED_BY_CLIENT, Status.CANCELLED_BY_PRACTICE)
@@ -98,5 +97,5 @@ def _who_said(session: Session, places: Mapping[int, Place]) -> dict[int, str]:
     for detail, roles, name in session.execute(query):
         place = places.get(detail.get("attendee_id"))
         if place is not None and place.status == detail.get("status"):
-            by[place.id] = BY_CLIENT if roles == audit.CLIENT else name or ""
+            by[place.id] = audit.BY_CLIENT if roles == audit.CLIENT else name or ""
     return by

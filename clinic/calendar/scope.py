@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from clinic.calendar import booking, series, statuses
 from clinic.calendar.availability import OverlapError, WarnedError
-from clinic.calendar.booking import Move, StaleError
+from clinic.calendar.booking import Move
 from clinic.calendar.terms import Wanted
 from clinic.kernel import clock, locales
-from clinic.kernel.errors import RefusalError
+from clinic.kernel.errors import RefusalError, StaleError
 from clinic.messages import outbox
 from clinic.models.calendar import Item, Status
 from clinic.practice import audit, settings
@@ -191,7 +191,7 @@ def _chosen(
     if item.series_id is None:
         raise RefusalError("This does not repeat.", field="scope")
     if version is not None and item.version != version:
-        raise StaleError("Someone changed this meanwhile. Nothing you typed is lost: choose which of the two shall stand.")
+        raise StaleError
     meant = [
         each for each in series.items_of(session, item.series_id) if scope is Scope.ALL or each.starts_at >= item.starts_at
     ]

@@ -61,6 +61,14 @@ class HouseForm(Form):
         return self.note is not None or any(field.errors for field in self)
 
 
+class PageForm(HouseForm):
+    """Be a whole page of settings: it carries the print of what stood when it was opened (`standing.print_of`)."""
+
+    shown = HiddenField()
+    # What is done once with the page is no setting, and is not compared with what stands.
+    is_of_deed: frozenset[str] = frozenset()
+
+
 class OnceForm(HouseForm):
     """Carry the one-time key of a form that books, issues, charges or records money."""
 

@@ -4,19 +4,25 @@ from typing import Any
 
 from wtforms import BooleanField
 
-from clinic.forms.base import HouseForm, WholeField, line, text_area
+from clinic.forms.base import HouseForm, PageForm, WholeField, line, text_area
 from clinic.messages.choices import Choices
 from clinic.messages.timing import GRACE_MINUTES_MAX, REMINDER_HOURS_MAX, WARNING_DAYS_MAX, Timing
 from clinic.messages.wording import BODY_CHARS_MAX, SUBJECT_CHARS_MAX, Wording
 from clinic.models.messages import MessageKind
+from clinic.practice.standing import print_of
 
 
-class TimingForm(HouseForm):
+class TimingForm(PageForm):
     """Ask when messages go out."""
 
     message_grace_minutes = WholeField("Minutes before the client is told", least=0, most=GRACE_MINUTES_MAX)
     reminder_hours = WholeField("Hours before an appointment to remind", least=1, most=REMINDER_HOURS_MAX)
     package_warning_days = WholeField("Days before a package expires to warn", least=0, most=WARNING_DAYS_MAX)
+
+    @classmethod
+    def of(cls, posted: Any, current: Timing) -> "TimingForm":
+        """Return the form as posted, or filled with what stands."""
+        return cls(posted, data=vars(current) | {"shown": print_of(current)})
 
     @property
     def timing(self) -> Timing:

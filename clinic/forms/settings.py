@@ -1,5 +1,6 @@
 """The practice's settings: details, and client billing documents with the cancellation policy."""
 
+from base64 import b64decode, b64encode
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
@@ -9,12 +10,15 @@ from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # the stu
 
 from clinic.billing.document_settings import DocumentSettings, MethodName
 from clinic.calendar.online import DAYS_AHEAD_MAX, LEAD_HOURS_MAX
-from clinic.forms.base import HouseForm, PercentField, WholeField, line, text_area
+from clinic.forms.base import PageForm, PercentField, WholeField, line, text_area
 from clinic.kernel import locales, money
-from clinic.models.money import Method
+from clinic.kernel.errors import RefusalError
+from clinic.models.money import METHOD_NAMES, Method
 from clinic.models.practice import InvoiceCreation, Practice
 from clinic.practice import invoice_creation
 from clinic.practice.details import Details, MissedRules, OnlineRules
+from clinic.practice.logo import NO_PICTURE, Picture
+from clinic.practice.standing import print_of
 
 REGIONS = {
     "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
@@ -33,7 +37,7 @@ def timezones() -> tuple[str, ...]:
 GROUP_CLIENTS_MAX = 50
 
 
-class DetailsForm(HouseForm):
+class DetailsForm(PageForm):
     """Ask what the practice says of itself."""
 
     name = line("Practice name", required=True, most=120)
@@ -55,6 +59,11 @@ class DetailsForm(HouseForm):
         self.timezone.choices = [SelectChoice(name, name.replace("_", " ")) for name in zones]
         self.currency.choices = [SelectChoice(code, code) for code in money.SYMBOLS]
 
+    @classmethod
+    def of(cls, posted: Any, current: Details) -> "DetailsForm":
+        """Return the form as posted, or filled with what stands."""
+        return cls(posted, data=vars(current) | {"shown": print_of(current)})
+
     def details(self, practice: Practice) -> Details:
         """Return what was asked; what was not posted stays."""
         return Details(
@@ -71,12 +80,17 @@ class DetailsForm(HouseForm):
         )
 
 
-class OnlineForm(HouseForm):
+class OnlineForm(PageForm):
     """Ask whether there is an online booking page, and when clients may book by themselves."""
 
     is_online_booking_on = BooleanField("Online booking page")
     online_lead_hours = WholeField("Hours ahead, at least", least=0, most=LEAD_HOURS_MAX)
     online_days_ahead = WholeField("Days ahead, at most", least=1, most=DAYS_AHEAD_MAX)
+
+    @classmethod
+    def of(cls, posted: Any, current: OnlineRules) -> "OnlineForm":
+        """Return the form as posted, or filled with what stands."""
+        return cls(posted, data=vars(current) | {"shown": print_of(current)})
 
     def rules(self) -> OnlineRules:
         """Return what was asked."""
@@ -87,14 +101,13 @@ class OnlineForm(HouseForm):
         )
 
 
-class LogoForm(HouseForm):
-    """Ask for the picture at the head of documents; the file itself comes beside the fields."""
+class DocumentsForm(PageForm):
+    """Ask for everything about client billing documents. Each way to pay has a name and a tick, added below.
 
-    logo = FileField("Picture", render_kw={"accept": "image/png,image/jpeg"})
+    A new logo comes beside the fields, as a file; one that came with a refused page is carried in it, so that it is not lost.
+    """
 
-
-class DocumentsForm(HouseForm):
-    """Ask for everything about client billing documents. Each way to pay has a name and a tick, added below."""
+    is_of_deed = frozenset({"old_work", "removes_logo"})
 
     invoice_creation = RadioField(
         "Invoice Creation",
@@ -117,6 +130,9 @@ class DocumentsForm(HouseForm):
     past_booked_is_attended = BooleanField("A past session that nobody marked counts as attended")
     line_description = line("Default description")
     document_footer = text_area("Footer", most=1_000, render_kw={"rows": 3})
+    logo = FileField("Logo", render_kw={"accept": "image/png,image/jpeg"})
+    kept_logo = HiddenField()
+    removes_logo = BooleanField("Remove the logo")
     bills_zero_fees = BooleanField("Make an invoice for a session without a charge, too")
     tax = SelectField(
         "Prices",
@@ -125,7 +141,7 @@ class DocumentsForm(HouseForm):
     )
 
     @classmethod
-    def of(cls, posted: Any, current: DocumentSettings) -> "DocumentsForm":
+    def of(cls, posted: Any, current: DocumentSettings, shown: str) -> "DocumentsForm":
         """Return the form as posted, or filled with what stands."""
         data = {
             **vars(current),
@@ -133,6 +149,7 @@ class DocumentsForm(HouseForm):
             "invoice_creation": current.invoice_creation.value,
             "tax": "inside" if current.tax_inclusive else "added",
             "seen_number": current.next_number,
+            "shown": shown,
         }
         for method, called in current.methods.items():
             data |= {method.value: called.name, f"offers_{method.value}": called.is_offered}
@@ -164,11 +181,33 @@ class DocumentsForm(HouseForm):
             methods={method: MethodName(name.data or "", offers.data) for method, name, offers in self.method_fields()},
         )
 
+    def let_go(self) -> bytes:
+        """Return the picture that came with this page before it was refused; it is carried no more unless it is kept again.
+
+        Raises:
+            RefusalError: it is not what this form carried.
+        """
+        carried, self.kept_logo.data = self.kept_logo.data or "", ""
+        try:
+            return b64decode(carried, validate=True)
+        except ValueError:
+            raise RefusalError(NO_PICTURE, field="logo") from None
+
+    def keep(self, picture: Picture) -> None:
+        """Carry a good picture until the page is saved."""
+        self.kept_logo.data = b64encode(picture.image).decode()
+
+    def renumber(self, current: DocumentSettings) -> None:
+        """Show the number as it stands now, where nobody typed another."""
+        if str(self.next_number.data) == self.seen_number.data:
+            self.next_number.data = current.next_number
+            self.next_number.raw_data, self.seen_number.data = [str(current.next_number)], str(current.next_number)
+
     def method_fields(self) -> list[tuple[Method, Any, Any]]:
         """List each way to pay with its name field and its tick."""
         return [(method, self[method.value], self[f"offers_{method.value}"]) for method in Method]
 
 
 for _method in Method:
-    setattr(DocumentsForm, _method.value, line("Name", required=True, most=40))
-    setattr(DocumentsForm, f"offers_{_method.value}", BooleanField("Offered"))
+    setattr(DocumentsForm, _method.value, line(f"Name of {METHOD_NAMES[_method]}", required=True, most=40))
+    setattr(DocumentsForm, f"offers_{_method.value}", BooleanField(f"{METHOD_NAMES[_method]} offered"))

@@ -23,6 +23,13 @@ class ClashError(RefusalError):
     """Refuse because someone or something was there first (409)."""
 
 
+class StaleError(ClashError):
+    """Refuse to save over what someone else changed since the form was opened."""
+
+    def __init__(self) -> None:
+        super().__init__("Someone changed this meanwhile. Nothing you typed is lost: choose which of the two shall stand.")
+
+
 class NotAllowedError(ClinicError):
     """Refuse because the signed-in person lacks the right (403)."""
 

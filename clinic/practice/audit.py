@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +11,21 @@ from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from clinic.kernel.database import connection_of, put
-from clinic.models.practice import AuditEntry
+from clinic.models.practice import AuditEntry, User
 from clinic.practice.permissions import Actor
 
 _HASHED = ("user_id", "roles", "web_session_id", "address", "action", "object_type", "object_id", "detail", "outcome")
 CLIENT = "client"  # what stands under roles when a client did it in the portal
+BY_CLIENT = "The client"  # what is said of them then
 _LAST_HASH = select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Say who changed something last; no name when it was done by itself."""
+
+    at: datetime
+    name: str | None
 
 
 def record(
@@ -46,6 +57,19 @@ def record(
         "outcome": outcome,
     }  # fmt: skip
     put(session, AuditEntry, [entry | {"hash": chained(before, **entry)}])
+
+
+def last_change(session: Session, object_type: str, object_id: int, *, actions: Collection[str] = ()) -> Change | None:
+    """Return who did something to a thing last, and when: anything, or one of these actions."""
+    query = (
+        select(AuditEntry.at, AuditEntry.roles, User.name)
+        .outerjoin(User, User.id == AuditEntry.user_id)
+        .where(AuditEntry.object_type == object_type, AuditEntry.object_id == object_id)
+        .order_by(AuditEntry.id.desc())
+        .limit(1)
+    )
+    row = session.execute(query.where(AuditEntry.action.in_(actions)) if actions else query).one_or_none()
+    return Change(row.at, BY_CLIENT if row.roles == CLIENT else row.name) if row else None
 
 
 def chained(before: str, **entry: Any) -> str:

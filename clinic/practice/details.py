@@ -1,16 +1,18 @@
 """What the practice says of itself, and the rules of the house that the owner sets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from clinic.kernel import clock, locales, money
 from clinic.kernel.errors import RefusalError
-from clinic.practice import audit, settings
+from clinic.practice import audit, settings, standing
 from clinic.practice.permissions import Actor
 
 GROUP_CLIENTS_USUAL = 15
+CHANGED, CHANGED_ONLINE = "changed practice details", "changed online booking"
+CHANGED_MISSED = "changed missed-session rules"
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,24 @@ class OnlineRules:
     online_days_ahead: int
 
 
-def change(session: Session, who: Actor, details: Details, now: datetime) -> None:
+def current(session: Session) -> Details:
+    """Return what the practice says of itself now."""
+    practice = settings.practice(session)
+    return Details(**{each.name: getattr(practice, each.name) for each in fields(Details)})
+
+
+def change(session: Session, who: Actor, details: Details, now: datetime, *, shown: str | None = None) -> None:
     """Change what the practice says of itself. Issued documents keep what they said. Must run inside `writing()`.
 
+    Args:
+        shown: the print of what stood when the page was opened (`standing.print_of`).
+
     Raises:
+        StaleError: someone changed the page since it was opened.
         RefusalError: the zone, locale or currency is not one we know, or the currency is locked.
     """
     practice = settings.practice(session)
+    standing.refuse_stale(shown, standing.print_of(current(session)))
     clock.zone(details.timezone)
     if details.locale not in locales.LOCALES:
         raise RefusalError("Choose a language and country from the list.", field="locale")
@@ -65,7 +78,7 @@ def change(session: Session, who: Actor, details: Details, now: datetime) -> Non
     changed = [name for name, value in vars(details).items() if getattr(practice, name) != value]
     for name in changed:
         setattr(practice, name, getattr(details, name))
-    audit.record(session, who, "changed practice details", "practice", practice.id, now, changed=changed)
+    audit.record(session, who, CHANGED, "practice", practice.id, now, changed=changed)
 
 
 def missed_rules(session: Session) -> MissedRules:
@@ -86,15 +99,26 @@ def change_missed_rules(session: Session, who: Actor, rules: MissedRules, now: d
         return
     for name, value in vars(rules).items():
         setattr(practice, name, value)
-    audit.record(session, who, "changed missed-session rules", "practice", practice.id, now, **vars(rules))
+    audit.record(session, who, CHANGED_MISSED, "practice", practice.id, now, **vars(rules))
 
 
-def change_online_rules(session: Session, who: Actor, rules: OnlineRules, now: datetime) -> None:
-    """Change what clients may book by themselves from now on. Must run inside `writing()`."""
+def online_rules(session: Session) -> OnlineRules:
+    """Return what clients may book by themselves."""
     practice = settings.practice(session)
+    return OnlineRules(**{each.name: getattr(practice, each.name) for each in fields(OnlineRules)})
+
+
+def change_online_rules(session: Session, who: Actor, rules: OnlineRules, now: datetime, *, shown: str | None = None) -> None:
+    """Change what clients may book by themselves from now on. Must run inside `writing()`.
+
+    Raises:
+        StaleError: someone changed the page since it was opened.
+    """
+    practice = settings.practice(session)
+    standing.refuse_stale(shown, standing.print_of(online_rules(session)))
     for name, value in vars(rules).items():
         setattr(practice, name, value)
-    audit.record(session, who, "changed online booking", "practice", practice.id, now, **vars(rules))
+    audit.record(session, who, CHANGED_ONLINE, "practice", practice.id, now, **vars(rules))
 
 
 def let_practitioners_see_all(session: Session, who: Actor, value: bool, now: datetime) -> None:

@@ -18,6 +18,7 @@ SIDE_PX_MIN, SIDE_PX_MAX = 16, 2_000
 PAPER_WIDTH_PT, PAPER_HEIGHT_PT = 170, 48
 TYPES = {"PNG": "image/png", "JPEG": "image/jpeg"}
 SIDES = f"Each side may have {SIDE_PX_MIN} to {SIDE_PX_MAX:,} pixels."
+CHANGED, REMOVED = "changed logo", "removed logo"
 NO_PICTURE = "Choose a picture: a PNG or a JPEG."
 
 
@@ -49,7 +50,7 @@ def replace(session: Session, who: Actor, picture: Picture, now: datetime) -> No
     session.add(Logo(sha256=key, created_at=now, **vars(picture)))
     session.flush()
     practice.logo_sha256 = key
-    audit.record(session, who, "changed logo", "practice", practice.id, now, sha256=key)
+    audit.record(session, who, CHANGED, "practice", practice.id, now, sha256=key)
 
 
 def remove(session: Session, who: Actor, now: datetime) -> None:
@@ -57,7 +58,7 @@ def remove(session: Session, who: Actor, now: datetime) -> None:
     practice = settings.practice(session)
     if practice.logo_sha256 is not None:
         _take_down(session)
-        audit.record(session, who, "removed logo", "practice", practice.id, now)
+        audit.record(session, who, REMOVED, "practice", practice.id, now)
 
 
 def shown(session: Session) -> Logo:

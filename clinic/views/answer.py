@@ -9,7 +9,7 @@ from htmx_flask import request as htmx_request
 
 from clinic.forms.base import HouseForm
 
-__all__ = ["Answer", "answer", "leave", "page", "safe_next", "say"]
+__all__ = ["Answer", "answer", "leave", "page", "posted", "safe_next", "say"]
 
 
 def answer(template: str, *, form: HouseForm | None = None, then: str | None = None, **context: Any) -> Answer:
@@ -51,6 +51,11 @@ def say(words: str) -> None:
 def is_piece() -> bool:
     """Say whether htmx asked for a piece of page rather than a browser for a page."""
     return bool(htmx_request.htmx) and not htmx_request.htmx.boosted
+
+
+def posted() -> Any:
+    """Return what was posted, as a form takes it; None: the form is only shown."""
+    return request.form if request.method == "POST" else None
 
 
 def safe_next(address: str | None, otherwise: str) -> str:

@@ -8,7 +8,6 @@ from werkzeug.datastructures import MultiDict
 
 from clinic.calendar import booking, live, offer
 from clinic.calendar.booking import DeletedError
-from clinic.calendar.live import Change
 from clinic.calendar.offer import EVENT
 from clinic.calendar.terms import Kept
 from clinic.forms.base import HouseForm
@@ -18,6 +17,7 @@ from clinic.kernel.database import reading
 from clinic.kernel.errors import ClashError
 from clinic.models.calendar import Item
 from clinic.practice import once
+from clinic.practice.audit import Change
 from clinic.views import booking as places
 from clinic.views import failures, filters, leaves
 from clinic.views.access import actor

@@ -84,7 +84,6 @@ def show(
         sale=sale,
         followers=followers,
         mailed=mailed,
-        before_id=invoice.credited_invoice_id or invoice.corrects_invoice_id,
         before_id=before_id if opens_before else None,
         can_edit=who.may(Permission.EDIT_INVOICES),
         can_write_off=who.may(Permission.REFUND),

@@ -1,6 +1,9 @@
 """Settings, Clients, Messages: when they go out, and the wording of each kind with its preview."""
 
+from typing import Any
+
 from flask import Blueprint, current_app, request, url_for
+from sqlalchemy.orm import Session
 
 from clinic.forms.messages import TimingForm, WordingForm
 from clinic.kernel.database import reading, writing
@@ -8,8 +11,9 @@ from clinic.kernel.errors import RefusalError
 from clinic.messages import delivery, rendering, timing, wording
 from clinic.practice import settings
 from clinic.practice.permissions import Permission
+from clinic.views import versions
 from clinic.views.access import actor, now, requires
-from clinic.views.answer import Answer, page, say
+from clinic.views.answer import Answer, page, posted, say
 
 bp = Blueprint("messages", __name__, url_prefix="/settings/messages")
 
@@ -20,15 +24,23 @@ def index() -> Answer:
     """Show or save when messages go out; show the kinds and the mail server."""
     with reading() as session:
         practice, kinds, waiting = settings.practice(session), wording.every(session), delivery.waiting_count(session)
-    form = TimingForm(request.form if request.method == "POST" else None, obj=practice)
+        form = _timing(session, posted())
     if request.method == "POST" and form.validate():
-        with writing() as session:
-            timing.change(session, actor(), form.timing, now())
-        say("Messages saved.")
+        try:
+            with writing() as session:
+                timing.change(session, actor(), form.timing, now(), shown=form.shown.data)
+            say("Messages saved.")
+        except RefusalError as error:
+            form.refuse(error)
+    both = versions.of_page(form, _timing, {timing.CHANGED})
     return page(
         "messages/settings.html", form=form, then=url_for(".index"), kinds=kinds, waiting=waiting, practice=practice,
-        has_server=bool(current_app.config["CLINIC"].SMTP_URL),
+        has_server=bool(current_app.config["CLINIC"].SMTP_URL), versions=both,
     )  # fmt: skip
+
+
+def _timing(session: Session, given: Any = None) -> TimingForm:
+    return TimingForm.of(given, timing.current(session))
 
 
 @bp.route("/<kind>", methods=["GET", "POST"])

@@ -1,16 +1,21 @@
 """Settings of the practice: details, and client billing documents with the cancellation policy."""
 
+from typing import Any
+
 from flask import Blueprint, redirect, request, url_for
+from sqlalchemy.orm import Session
 
 from clinic.billing import document_settings, offers, uninvoiced
-from clinic.forms.settings import DetailsForm, DocumentsForm, LogoForm, OnlineForm
+from clinic.forms.settings import DetailsForm, DocumentsForm, OnlineForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.practice import details as practice_details
 from clinic.practice import logo, settings
+from clinic.practice.logo import Picture
 from clinic.practice.permissions import Permission
+from clinic.views import versions
 from clinic.views.access import actor, now, requires
-from clinic.views.answer import Answer, leave, page, say
+from clinic.views.answer import Answer, page, posted, say
 from clinic.views.headers import config
 from clinic.views.side import purposes, side
 
@@ -21,7 +26,7 @@ PICTURE_BYTES_MAX = 12 * 1024 * 1024  # what a camera makes; a logo may have far
 @bp.url_value_preprocessor
 def take_pictures(endpoint: str | None, _values: object) -> None:
     """Read a picture that is much too large, too, so that its refusal stands beside its field and names its size."""
-    if endpoint == "settings.change_logo":
+    if endpoint == "settings.documents":
         request.max_content_length = PICTURE_BYTES_MAX
 
 
@@ -43,16 +48,20 @@ def index() -> Answer:
 def details() -> Answer:
     """Show or save what the practice says of itself."""
     with reading() as session:
-        practice = settings.practice(session)
-    form = DetailsForm(request.form if request.method == "POST" else None, obj=practice)
+        practice, form = settings.practice(session), _details(session, posted())
     if request.method == "POST" and form.validate():
         try:
             with writing() as session:
-                practice_details.change(session, actor(), form.details(practice), now())
+                practice_details.change(session, actor(), form.details(practice), now(), shown=form.shown.data)
             say("Practice details saved.")
         except RefusalError as error:
             form.refuse(error)
-    return page("settings/details.html", form=form, then=url_for(".details"), practice=practice)
+    both = versions.of_page(form, _details, {practice_details.CHANGED})
+    return page("settings/details.html", form=form, then=url_for(".details"), practice=practice, versions=both)
+
+
+def _details(session: Session, given: Any = None) -> DetailsForm:
+    return DetailsForm.of(given, practice_details.current(session))
 
 
 @bp.get("/missed")
@@ -67,16 +76,23 @@ def missed() -> Answer:
 def online() -> Answer:
     """Show or save whether there is an online booking page, and when clients may book by themselves."""
     with reading() as session:
-        practice, packages = settings.practice(session), offers.online(session)
-    form = OnlineForm(request.form if request.method == "POST" else None, obj=practice)
+        practice, packages, form = settings.practice(session), offers.online(session), _online(session, posted())
     if request.method == "POST" and form.validate():
-        with writing() as session:
-            practice_details.change_online_rules(session, actor(), form.rules(), now())
-        say("Online booking saved.")
+        try:
+            with writing() as session:
+                practice_details.change_online_rules(session, actor(), form.rules(), now(), shown=form.shown.data)
+            say("Online booking saved.")
+        except RefusalError as error:
+            form.refuse(error)
+    both = versions.of_page(form, _online, {practice_details.CHANGED_ONLINE})
     return page(
         "settings/online.html", form=form, then=url_for(".online"), is_on=practice.is_online_booking_on, packages=packages,
-        shop_url=f"{config().BASE_URL}{url_for('book.index')}", takes_cards=config().takes_cards,
+        shop_url=f"{config().BASE_URL}{url_for('book.index')}", takes_cards=config().takes_cards, versions=both,
     )  # fmt: skip
+
+
+def _online(session: Session, given: Any = None) -> OnlineForm:
+    return OnlineForm.of(given, practice_details.online_rules(session))
 
 
 @bp.get("/client-billing")
@@ -89,65 +105,64 @@ def client_billing() -> Answer:
 @bp.route("/client-billing/documents", methods=["GET", "POST"])
 @requires(Permission.SETTINGS)
 def documents() -> Answer:
-    """Show or save Client billing documents."""
+    """Show or save Client billing documents: every field of the page, and a new logo with them."""
     if request.method == "GET":
-        return _documents()
+        return _documents_page()
     with reading() as session:
-        current = document_settings.current(session)
-    form = DocumentsForm.of(request.form, current)
-    if form.validate():
-        try:
-            with writing() as session:
-                document_settings.change(session, actor(), form.wanted(current), now())
-            say("Client billing documents saved.")
-        except RefusalError as error:
-            form.refuse(error)
-    return _documents(form)
-
-
-@bp.route("/client-billing/documents/logo", methods=["GET", "POST"])
-@requires(Permission.SETTINGS)
-def change_logo() -> Answer:
-    """Take a logo for every document."""
-    if request.method == "GET":
-        return redirect(url_for(".documents", _anchor="logo-form"))
-    form, sent = LogoForm(), request.files.get("logo")
+        form = _documents(session, request.form)
+    is_valid = form.validate()
     try:
-        picture = logo.looked_at(sent.read() if sent is not None else b"")
-        with writing() as session:
-            logo.replace(session, actor(), picture, now())
-        say("Logo saved. It stands at the head of every document.")
+        picture = _picture(form)
+        if is_valid:
+            _save_documents(form, picture)
     except RefusalError as error:
         form.refuse(error)
-    return _documents(logo_form=form)
+    return _documents_page(form)
 
 
-@bp.route("/client-billing/documents/logo/remove", methods=["GET", "POST"])
-@requires(Permission.SETTINGS)
-def remove_logo() -> Answer:
-    """Let documents go without a logo."""
-    there = url_for(".documents", _anchor="logo-form")
-    if request.method == "POST":
-        with writing() as session:
+def _documents(session: Session, given: Any = None) -> DocumentsForm:
+    stands = document_settings.current(session)
+    return DocumentsForm.of(given, stands, document_settings.print_of(session, stands))
+
+
+def _picture(form: DocumentsForm) -> Picture | None:
+    """Return the new logo, sent now or with the page before it was refused. No door may be open."""
+    sent = request.files.get("logo")
+    image = sent.read() if sent is not None and sent.filename else None
+    if image is None and not form.kept_logo.data and not form.logo.data:
+        return None
+    picture = logo.looked_at(form.let_go() if image is None else image)
+    form.keep(picture)
+    if form.removes_logo.data:
+        raise RefusalError("Choose a new logo or remove the one there is: not both.", field="logo")
+    return picture
+
+
+def _save_documents(form: DocumentsForm, picture: Picture | None) -> None:
+    with writing() as session:
+        wanted = form.wanted(document_settings.current(session))
+        document_settings.change(session, actor(), wanted, now(), shown=form.shown.data)
+        if picture is not None:
+            logo.replace(session, actor(), picture, now())
+        elif form.removes_logo.data:
             logo.remove(session, actor(), now())
-        say("Logo removed.")
-        return leave(there)
-    return redirect(there)
+    say("Client billing documents saved.")
 
 
-def _documents(form: DocumentsForm | None = None, logo_form: LogoForm | None = None) -> Answer:
-    """Answer with the page of both forms; the one that was posted says how it went."""
+def _documents_page(form: DocumentsForm | None = None) -> Answer:
     with reading() as session:
         practice, current = settings.practice(session), document_settings.current(session)
+        if form is None:
+            form = DocumentsForm.of(None, current, document_settings.print_of(session, current))
         old, today = uninvoiced.summary(session, now()), settings.house(session).local_date(now())
+    form.renumber(current)
     return page(
         "settings/documents.html",
-        form=form or logo_form,
+        form=form,
         then=url_for(".documents"),
         practice=practice,
         current=current,
         old=old,
         month_first=today.replace(day=1),
-        documents=form or DocumentsForm.of(None, current),
-        logo_form=logo_form or LogoForm(),
+        versions=versions.of_page(form, _documents, document_settings.ACTIONS),
     )

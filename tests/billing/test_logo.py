@@ -1,6 +1,7 @@
 """The logo: a small picture told by its content, at the head of every document; whatever else is sent changes nothing."""
 
 import io
+import re
 import struct
 import zlib
 
@@ -18,9 +19,10 @@ from clinic.models.practice import Logo, Practice
 from clinic.office import verify
 from clinic.practice import logo
 from tests.cast import NOW
+from tests.views.test_settings import PAGE as FIELDS
 
 PAGE = "/settings/client-billing/documents"
-ADDRESS = f"{PAGE}/logo"
+WHOLE = FIELDS | {"seen_number": "1"}
 
 
 def _picture(kind="PNG", mode="RGB", size=(120, 40), **how):
@@ -37,8 +39,8 @@ def _bomb():
     return b"\x89PNG\r\n\x1a\n" + b"".join(made)
 
 
-def _sent(olga, image, name="logo.png"):
-    return olga.post(ADDRESS, data={"logo": (io.BytesIO(image), name)}, content_type="multipart/form-data")
+def _sent(olga, image, name="logo.png", **other):
+    return olga.post(PAGE, data=WHOLE | other | {"logo": (io.BytesIO(image), name)}, content_type="multipart/form-data")
 
 
 def _issued(write, cast):
@@ -79,12 +81,13 @@ def test_it_stands_at_the_head_of_issued_invoices_and_receipts_until_it_is_remov
         assert session.get(Practice, 1).logo_sha256 == session.scalars(select(Logo.sha256)).one()
         assert list(verify.findings(session)) == []
 
-    assert "Remove it" in olga.get(PAGE).text
+    assert "Remove the logo" in olga.get(PAGE).text
+    assert _sent(olga, first, removes_logo="y").status_code == 422
     for _ in range(2):
-        assert olga.post(f"{ADDRESS}/remove").status_code == 303
+        assert olga.post(PAGE, data=WHOLE | {"removes_logo": "y"}).status_code == 303
     assert olga.get("/invoices/logo").status_code == 404
     assert _pictures(olga.get(papers[0]).data) == [0]
-    assert "Remove it" not in olga.get(PAGE).text
+    assert "Remove the logo" not in olga.get(PAGE).text
     with rows() as session:
         assert session.scalar(select(func.count()).select_from(Logo)) == 0
         assert list(verify.findings(session)) == []
@@ -117,11 +120,31 @@ def test_whatever_is_no_small_picture_is_refused_by_name_and_the_one_before_stay
         assert 'id="logo-err"' in answer.text
         assert 'aria-invalid="true"' in answer.text
     assert _sent(olga, b"x" * (13 << 20)).status_code == 413
-    for data in ({}, {"logo": "words where a file should be"}):
-        assert olga.post(ADDRESS, data=data).status_code == 422
+    for data in ({"logo": "words where a file should be"}, {"kept_logo": "words"}, {"kept_logo": "d29yZHM="}):
+        assert olga.post(PAGE, data=WHOLE | data).status_code == 422
     assert olga.get("/invoices/logo").data == good
     with rows() as session:
         assert session.scalar(select(func.count()).select_from(Logo)) == 1
+
+
+# The page is one form. Sent with a due date that cannot be, neither what was typed nor the picture is lost.
+def test_a_picture_that_comes_with_a_page_that_is_refused_is_kept_and_saved_with_it(as_, rows):
+    olga, image = as_("olga"), _picture()
+    [form] = re.findall(r"<main.*</main>", olga.get(PAGE).text, re.DOTALL)
+    assert form.count("<form") == form.count('enctype="multipart/form-data"') == 1
+    assert form.count(">Save</button>") == 1
+    refused = _sent(olga, image, due_days="soon", document_footer="Thank you & goodbye")
+    assert refused.status_code == 422
+    assert "Thank you &amp; goodbye" in refused.text
+    assert "The picture you chose is kept" in refused.text
+    assert olga.get("/invoices/logo").status_code == 404
+    [kept] = re.findall(r'name="kept_logo" type="hidden" value="([^"]+)"', refused.text)
+    empty = {"logo": (io.BytesIO(b""), "")}  # what a browser sends of a file nobody chose
+    data = WHOLE | {"document_footer": "Thank you & goodbye", "kept_logo": kept} | empty
+    assert olga.post(PAGE, data=data, content_type="multipart/form-data").status_code == 303
+    assert olga.get("/invoices/logo").data == image
+    with rows() as session:
+        assert session.get(Practice, 1).document_footer == "Thank you & goodbye"
 
 
 def test_verify_names_a_picture_that_was_exchanged_underneath(session, cast):

@@ -1,5 +1,7 @@
 """Settings: what the owner changes, what is refused, and what a refusal keeps."""
 
+import html
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -27,6 +29,9 @@ DETAILS = {
     "name": "Quillmere", "address": "Harbour Street 9", "email": "hello@quillmere.example", "timezone": "America/New_York",
     "currency": "USD", "locale": "en-US", "idle_minutes": "60",
 }  # fmt: skip
+
+ONLINE = {"online_lead_hours": "12", "online_days_ahead": "60"}
+TIMING = {"message_grace_minutes": "3", "reminder_hours": "24", "package_warning_days": "14"}
 
 
 def _session_done(session, cast, days_ago, status=Status.ATTENDED, **attendee):
@@ -137,6 +142,58 @@ def test_a_number_that_went_up_meanwhile_does_not_refuse_the_page(as_, write, ro
     with rows() as session:
         assert session.get(NumberSeries, InvoiceKind.INVOICE).next_number == 8
         assert session.get(Practice, 1).due_days == 30
+
+
+# Each page is opened twice, saved once from one tab and then from the other: shown are both, and nothing is saved unread.
+@pytest.mark.parametrize(
+    ("address", "posted", "first", "second", "said", "kept"),
+    [
+        (DOCUMENTS, PAGE, {"due_days": "30", "offers_check": ""}, {"due_days": "7"},
+         ("Due after, days 7 30", "Check offered ticked not ticked"), ("due_days", 7)),
+        (DOCUMENTS, PAGE, {"no_show_bp": "50", "invoice_creation": "daily"}, {"invoice_creation": "monthly"},
+         ("Invoice Creation Monthly Daily", "No show bills, percent of the fee 100 % 50 %"), ("no_show_bp", 10_000)),
+        ("/settings/details", DETAILS, {"phone": "555 0100", "locale": "en-GB"}, {"phone": "555 0199"},
+         ("Phone 555 0199 555 0100", "Language and country English (United States) English (United Kingdom)"),
+         ("phone", "555 0199")),
+        ("/settings/online", ONLINE, {"is_online_booking_on": "y"}, {"online_lead_hours": "24"},
+         ("Online booking page not ticked ticked", "Hours ahead, at least 24 12"), ("online_lead_hours", 24)),
+        ("/settings/messages/", TIMING, {"reminder_hours": "48"}, {"reminder_hours": "12"},
+         ("Hours before an appointment to remind 12 48",), ("reminder_hours", 12)),
+    ],
+    ids=["documents", "policy", "details", "online", "messages"],
+)  # fmt: skip
+def test_a_page_of_settings_is_not_saved_over_what_another_made_of_it(as_, rows, address, posted, first, second, said, kept):
+    olga, other = as_("olga"), as_("olga")
+    [shown] = set(re.findall(r'name="shown" type="hidden" value="([^"]+)"', olga.get(address).text))
+    posted = {name: value for name, value in (posted | {"shown": shown}).items() if value}
+    earlier = {name: value for name, value in (posted | first).items() if value}
+    assert other.post(address, data=earlier).status_code == 303
+    stale = olga.post(address, data=posted | second)
+    assert stale.status_code == 409
+    text = html.unescape(" ".join(re.sub(r"<[^>]+>", " ", stale.text).split()))
+    assert "Olga Owner changed this on" in text
+    for words in said:
+        assert words in text
+    [fresh] = re.findall(r'name="shown" type="hidden" value="([^"]+)"', stale.text)
+    assert fresh != shown
+    assert olga.post(address, data=posted | second).status_code == 409  # unread, it is refused again
+    assert ">Save what I typed</button>" in stale.text
+    assert olga.post(address, data=posted | second | {"shown": fresh}).status_code == 303
+    with rows() as session:
+        assert getattr(session.get(Practice, 1), kept[0]) == kept[1]
+
+
+# The desk issues an invoice meanwhile, and Olga's page is refused for another reason: the number she did not type goes along.
+def test_a_stale_page_shows_the_number_of_now_where_nobody_typed_one(as_, write):
+    olga = as_("olga")
+    data = {**PAGE, "seen_number": "1", "shown": "0123456789abcdef"}
+    with write() as session:
+        session.get(NumberSeries, InvoiceKind.INVOICE).next_number = 8
+    stale = olga.post(DOCUMENTS, data=data)
+    assert stale.status_code == 409
+    for name in ("next_number", "seen_number"):
+        assert re.search(rf'name="{name}"[^>]* value="8"', stale.text)
+    assert "Nothing you typed differs" in stale.text
 
 
 def test_ways_to_pay_are_renamed_and_taken_off_but_never_all(as_, rows):
