@@ -29,7 +29,7 @@ from clinic.models.documents import RunDocument, RunShape
 from clinic.models.money import Card, EndedBy, Method, PayLink
 from clinic.models.people import Contact, ContactRole, GroupKind
 from clinic.models.practice import FeedDetail, Practitioner
-from clinic.people import clients, contacts, groups
+from clinic.people import clients, contacts, diagnoses, groups
 from clinic.practice.permissions import CLOCK
 from tests import online
 from tests.billing.given import given_session
@@ -503,6 +503,14 @@ ONLINE = [
 ROWS += ONLINE
 
 
+def superbill(session: Session, cast: Cast) -> None:
+    """Give Cleo 120 invoiced sessions, half of them paid, and six diagnoses."""
+    many_invoices(session, cast)
+    for number in range(6):
+        known = diagnoses.Details(f"F4{number}.1", "Generalized anxiety disorder", date(2015, 1, 1))
+        diagnoses.add(session, cast.olga, cast.cleo_id, known, NOW)
+
+
 DOCUMENTS = [
     Row(
         "a statement",
@@ -518,5 +526,10 @@ DOCUMENTS = [
         kilobytes=5,
         stage=_with_credit,
     ),
+    Row(
+        "a superbill", "bill", lambda cast: f"/clients/{cast.cleo_id}/superbill?first=2015-01-01", kilobytes=6, stage=superbill
+    ),
+    Row("diagnoses", "pat", lambda cast: f"/clients/{cast.cleo_id}/diagnoses", kilobytes=3, stage=superbill),
+    Row("a diagnosis", "pat", lambda cast: f"/clients/{cast.cleo_id}/diagnoses/1", kilobytes=3, stage=superbill),
 ]
 ROWS += DOCUMENTS

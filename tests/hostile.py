@@ -25,7 +25,8 @@ from clinic.models.documents import RunShape
 from clinic.models.messages import Message, MessageKind
 from clinic.models.money import Card, ChargeAttempt, ChargePurpose, ChargeStatus, Method
 from clinic.models.people import ContactRole
-from clinic.people import clients, contacts
+from clinic.people import clients, contacts, diagnoses
+from clinic.people.diagnoses import Details
 from tests import online
 from tests.calendar.stage import at, review, therapy
 from tests.cast import NOW, PASSWORD, Cast
@@ -294,6 +295,8 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
     days = Wish(NOW.date(), NOW.date(), ("invoice", "receipt"), cast.cleo_id)
     asked = [document_runs.ask(session, cast.olga, days, RunShape.ZIP, NOW) for _ in range(3)]
     back = refunds.start(session, cast.olga, refunds.Wanted(by_card.id, 300, Method.ONLINE_CARD), NOW)
+    known = Details("F41.1", "Generalized anxiety disorder", NOW.date())
+    diagnosis = diagnoses.add(session, cast.olga, cast.cleo_id, known, NOW)
     granted = doors.granted(session, cast, cast.cleo_id, "cleo@clients.example", NOW)
     doors.granted(session, cast, cast.otto_id, "cleo@clients.example", NOW)
     told = list(session.scalars(select(Message.id).limit(2)))
@@ -306,6 +309,7 @@ def stage(session: Session, cast: Cast, stand_in: StandIn) -> dict[str, list[Any
         "run_id": [each.id for each in asked],
         "buy_token": [waits.token, bought.token, stuck.token],
         "purchase_id": [stuck.id],
+        "diagnosis_id": [diagnosis],
         "sale_id": list(session.scalars(select(PackageSale.id).order_by(PackageSale.id.desc()))),
         "kind": [kind.value for kind in MessageKind],
         "access_id": [granted.id],

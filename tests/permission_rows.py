@@ -549,3 +549,17 @@ STATEMENTS = [
     Row("portal_statements.download", "GET", "/portal/statements/999999/pdf", IN_PORTAL),
 ]
 ROWS += STATEMENTS
+CLINICAL = frozenset({OLGA, PAT, BILL})  # who may see what a client is treated for: all but the front desk
+TREATS = frozenset({OLGA, PAT})  # who may write it down
+SUPERBILLS = [
+    Row("superbills.show", "GET", f"{_CLIENT}/superbill", CLINICAL),
+    Row("superbills.print_view", "GET", f"{_CLIENT}/superbill/print", CLINICAL),
+    Row("superbills.download", "GET", f"{_CLIENT}/superbill/pdf", CLINICAL),
+    Row("diagnoses.index", "GET", f"{_CLIENT}/diagnoses", CLINICAL),
+    *(
+        Row(f"diagnoses.{verb}", method, f"{_CLIENT}/diagnoses/{path}", TREATS)
+        for verb, path in (("add", "new"), ("change", "999999"), ("remove", "999999/remove"))
+        for method in ("GET", "POST")
+    ),
+]
+ROWS += SUPERBILLS

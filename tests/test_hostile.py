@@ -56,7 +56,7 @@ NEEDS_WORDS = {"book.back", "cards.back", "live.changes", "pay.back", "portal_ca
 # These answer with no page.
 PDFS = {"billing_documents.pdf", "billing_documents.zip_file", "invoices.download", "invoices.logo", "portal.logo",
         "portal_appointments.calendar_file", "portal_invoices.download", "portal_invoices.receipt",
-        "portal_statements.download", "receipts.download", "statements.download"}  # fmt: skip
+        "portal_statements.download", "receipts.download", "statements.download", "superbills.download"}  # fmt: skip
 Where = tuple[str, dict[str, str], int, bool]  # page, headers, which form of it, whether its like was tried
 URLENCODED = "application/x-www-form-urlencoded"
 

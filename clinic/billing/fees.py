@@ -1,11 +1,13 @@
 """The fee schedule: what a session or a product costs."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from clinic.billing import snapshot
 from clinic.kernel import money
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.models.billing import Fee
@@ -14,6 +16,8 @@ from clinic.practice.permissions import Actor
 
 FEES_MAX = 500
 MINUTES_MAX = 24 * 60
+UNITS_MAX = 99
+_MODIFIER = re.compile(r"[0-9A-Z]{2}( [0-9A-Z]{2}){0,3}")
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class FeeDetails:
     is_hourly: bool = False
     tax_bp: int = 0
     minutes: int | None = None
+    modifier: str = ""
+    units: int = 1
 
 
 def offered(session: Session) -> list[Fee]:
@@ -106,3 +112,14 @@ def _write(session: Session, fee: Fee, details: FeeDetails) -> None:
         raise RefusalError("There is a fee with this code and description already.", field="description")
     fee.code, fee.description, fee.amount_cents = details.code, details.description, details.amount_cents
     fee.is_hourly, fee.tax_bp, fee.minutes = details.is_hourly, details.tax_bp, details.minutes
+    fee.modifier, fee.units = _modifiers(details.modifier), details.units
+    snapshot.forget_fees(session)
+
+
+def _modifiers(typed: str) -> str:
+    tidy = " ".join(typed.upper().replace(",", " ").split())
+    if tidy and not _MODIFIER.fullmatch(tidy):
+        raise RefusalError(
+            "A modifier has two letters or digits, such as 95. At most four, with blanks between.", field="modifier"
+        )
+    return tidy

@@ -19,6 +19,7 @@ from clinic.models.practice import InvoiceCreation, Location, Role
 from clinic.people import accounts, clients, contacts, groups, portal_access
 from clinic.practice import details, founding, invoice_creation, places, practitioners, settings, staff
 from clinic.practice.permissions import Actor
+from clinic.practice.places import LocationDetails
 
 REMINDED_EVERY = 3  # of so many clients one asked for reminders
 TIMEZONE = "America/New_York"
@@ -117,8 +118,8 @@ def _describe(session: Session, owner: Actor, now: datetime) -> None:
 
 def _places(session: Session, world: World, now: datetime) -> None:
     main = session.scalars(select(Location)).one()
-    places.change_location(session, world.owner, main.id, name="Mill Lane", address="4 Mill Lane\nMillhaven", now=now)
-    harbour = places.add_location(session, world.owner, name="Harbour Street", address="Harbour Street 9\nMillhaven", now=now)
+    places.change_location(session, world.owner, main.id, LocationDetails("Mill Lane", "4 Mill Lane\nMillhaven"), now)
+    harbour = places.add_location(session, world.owner, LocationDetails("Harbour Street", "Harbour Street 9\nMillhaven"), now)
     world.location_ids = {"Mill Lane": main.id, "Harbour Street": harbour.id}
     for place, names in (("Harbour Street", ("Larch", "Rowan")), ("Mill Lane", ("Hall",))):
         rooms = [places.add_room(session, world.owner, world.location_ids[place], name=name, now=now) for name in names]

@@ -65,6 +65,9 @@ class Fee(Base):
     is_hourly: Mapped[bool] = mapped_column(default=False)
     tax_bp: Mapped[int] = mapped_column(default=0)
     minutes: Mapped[int | None]
+    # What a superbill says beside the code; frozen into an invoice when it is issued.
+    modifier: Mapped[str] = mapped_column(default="", server_default="")
+    units: Mapped[int] = mapped_column(default=1, server_default="1")
     is_archived: Mapped[bool] = mapped_column(default=False)
 
 

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic.kernel.database import Base
@@ -100,6 +100,21 @@ class Client(Base):
     def name(self) -> str:
         """Return the name as staff and documents write it."""
         return f"{self.first_name} {self.last_name}".strip()
+
+
+class Diagnosis(Base):
+    """Hold what a client is treated for: an ICD-10 code, since when, and in which order superbills list it."""
+
+    __tablename__ = "diagnoses"
+    __table_args__ = (CheckConstraint("from_date <= until_date", name="span"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"), index=True)
+    position: Mapped[int]
+    code: Mapped[str]
+    description: Mapped[str]
+    from_date: Mapped[date]
+    until_date: Mapped[date | None]  # the last day it holds
 
 
 class ClientContact(Base):

@@ -120,6 +120,9 @@ class Location(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     address: Mapped[str] = mapped_column(default="")
+    # What a superbill says of where a session took place (two digits, `practice/places.py`): in person, and by phone or video.
+    place_of_service: Mapped[str] = mapped_column(default="11", server_default="11")
+    remote_place_of_service: Mapped[str] = mapped_column(default="10", server_default="10")
     is_archived: Mapped[bool] = mapped_column(default=False)
 
 

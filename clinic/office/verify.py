@@ -12,6 +12,7 @@ from clinic.models.billing import Invoice, InvoiceLine, PackageSale, SessionEntr
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
 from clinic.models.documents import DocumentRun, RunDocument, RunState
 from clinic.models.messages import Message, MessageKind, MessagePart, MessageState
+from clinic.models.people import Diagnosis
 from clinic.models.practice import AuditEntry, Logo
 from clinic.office import verify_books
 from clinic.people import portal_visits
@@ -188,6 +189,18 @@ def _audit(session: Session) -> Iterator[str]:
         before = entry.hash
 
 
+def _diagnoses(session: Session) -> Iterator[str]:
+    one, other = aliased(Diagnosis), aliased(Diagnosis)
+    is_same = and_(one.client_id == other.client_id, one.code == other.code, one.id < other.id)
+    meets = and_(
+        or_(one.until_date.is_(None), one.until_date >= other.from_date),
+        or_(other.until_date.is_(None), other.until_date >= one.from_date),
+    )
+    for pair in session.execute(select(one.id, other.id).join(other, is_same).where(meets).order_by(one.id, other.id)):
+        yield f"Diagnoses {pair[0]} and {pair[1]} say the same of the same days."
+
+
 CHECKS: tuple[Callable[[Session], Iterator[str]], ...] = (
     _guards, *verify_books.CHECKS, _overlaps, _items, _series, _packages, _links, _messages, _logo, _portal, _documents, _audit,
+    _diagnoses,
 )  # fmt: skip

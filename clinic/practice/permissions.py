@@ -15,6 +15,8 @@ class Permission(StrEnum):
     BOOK = "book, move and cancel"
     SEE_CLIENTS = "see clients"
     EDIT_CLIENTS = "add and change clients"
+    SEE_DIAGNOSES = "see diagnoses and superbills"
+    EDIT_DIAGNOSES = "add and change diagnoses"
     SEE_INVOICES = "see invoices"
     EDIT_INVOICES = "make and issue invoices"
     EXPORT_DOCUMENTS = "print and download the whole practice's billing documents"
@@ -38,12 +40,12 @@ _DAILY_WORK = frozenset(
 )  # fmt: skip
 RIGHTS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
-    Role.PRACTITIONER: _DAILY_WORK,
+    Role.PRACTITIONER: _DAILY_WORK | {_P.SEE_DIAGNOSES, _P.EDIT_DIAGNOSES},
     Role.FRONT_DESK: _DAILY_WORK | {_P.SEE_NIGHT},
     Role.BILLER: frozenset(
         {
             _P.SIGNED_IN, _P.SEE_CALENDAR, _P.SEE_CLIENTS, _P.SEE_INVOICES, _P.EDIT_INVOICES, _P.TAKE_PAYMENTS, _P.REFUND,
-            _P.SEE_PACKAGES, _P.LINK_PACKAGES, _P.ENROL_AUTOPAY, _P.SEE_NIGHT, _P.EXPORT_DOCUMENTS,
+            _P.SEE_PACKAGES, _P.LINK_PACKAGES, _P.ENROL_AUTOPAY, _P.SEE_NIGHT, _P.EXPORT_DOCUMENTS, _P.SEE_DIAGNOSES,
         }
     ),
 }  # fmt: skip

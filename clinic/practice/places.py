@@ -12,6 +12,17 @@ from clinic.practice import audit
 from clinic.practice.permissions import Actor
 
 LOCATIONS_MAX, ROOMS_MAX = 50, 300
+# Where a session took place, in the codes that insurers use.
+PLACES_OF_SERVICE = {
+    "02": "Telehealth, not in the client's home", "03": "School", "04": "Homeless shelter",
+    "10": "Telehealth in the client's home", "11": "Office", "12": "Home", "13": "Assisted living facility",
+    "14": "Group home", "15": "Mobile unit", "19": "Off-campus outpatient hospital", "21": "Inpatient hospital",
+    "22": "On-campus outpatient hospital", "31": "Skilled nursing facility", "32": "Nursing facility",
+    "49": "Independent clinic", "50": "Federally qualified health center", "52": "Psychiatric facility, part of a day",
+    "53": "Community mental health center", "57": "Non-residential substance abuse facility", "62": "Outpatient rehabilitation",
+    "71": "Public health clinic", "72": "Rural health clinic", "99": "Other place",
+}  # fmt: skip
+TELEHEALTH, OFFICE = "10", "11"
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,17 @@ def room_for(session: Session, room_id: int) -> Room:
     return found
 
 
-def add_location(session: Session, who: Actor, *, name: str, address: str, now: datetime) -> Location:
+@dataclass(frozen=True)
+class LocationDetails:
+    """Hold what is known of a location. The two codes are what superbills say of a session in person, and by phone or video."""
+
+    name: str
+    address: str = ""
+    place_of_service: str = OFFICE
+    remote_place_of_service: str = TELEHEALTH
+
+
+def add_location(session: Session, who: Actor, details: LocationDetails, now: datetime) -> Location:
     """Add a location. Must run inside `writing()`.
 
     Raises:
@@ -75,19 +96,18 @@ def add_location(session: Session, who: Actor, *, name: str, address: str, now: 
     """
     if (session.scalar(select(func.count()).select_from(Location)) or 0) >= LOCATIONS_MAX:
         raise RefusalError(f"A practice has at most {LOCATIONS_MAX} locations.")
-    _refuse_twin_location(session, name, None)
-    location = Location(name=name, address=address)
+    location = Location()
+    _write(session, location, details)
     session.add(location)
     session.flush()
     audit.record(session, who, "added location", "location", location.id, now)
     return location
 
 
-def change_location(session: Session, who: Actor, location_id: int, *, name: str, address: str, now: datetime) -> None:
-    """Change a location's name and address. Must run inside `writing()`."""
+def change_location(session: Session, who: Actor, location_id: int, details: LocationDetails, now: datetime) -> None:
+    """Change what is known of a location. Must run inside `writing()`."""
     location = location_for(session, location_id)
-    _refuse_twin_location(session, name, location.id)
-    location.name, location.address = name, address
+    _write(session, location, details)
     audit.record(session, who, "changed location", "location", location.id, now)
 
 
@@ -152,6 +172,15 @@ def restore_room(session: Session, who: Actor, room_id: int, now: datetime) -> N
     _refuse_twin_room(session, room.location_id, room.name, room.id)
     room.is_archived = False
     audit.record(session, who, "restored room", "room", room_id, now)
+
+
+def _write(session: Session, location: Location, details: LocationDetails) -> None:
+    for field in ("place_of_service", "remote_place_of_service"):
+        if getattr(details, field) not in PLACES_OF_SERVICE:
+            raise RefusalError("Choose a place of service from the list.", field=field)
+    _refuse_twin_location(session, details.name, location.id)
+    for name, value in vars(details).items():
+        setattr(location, name, value)
 
 
 def _refuse_twin_location(session: Session, name: str, own_id: int | None) -> None:

@@ -117,6 +117,7 @@ def _shown(client_id: int, form: ConfirmForm) -> Answer:
         can_edit=who.may(Permission.EDIT_INVOICES),
         can_take=who.may(Permission.TAKE_PAYMENTS),
         can_enrol=who.may(Permission.ENROL_AUTOPAY),
+        can_see_diagnoses=who.may(Permission.SEE_DIAGNOSES),
         can_see_night=who.may(Permission.SEE_NIGHT),
         takes_cards=config().takes_cards,
         arrangements=arranged,

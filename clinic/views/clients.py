@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, current_app, render_template, request, url_for
+from flask import Blueprint, current_app, g, render_template, request, url_for
 
 from clinic.calendar import client_items
 from clinic.calendar.client_items import Which
@@ -12,7 +12,7 @@ from clinic.forms.base import options
 from clinic.forms.people import ClientForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import ClashError, RefusalError
-from clinic.people import clients, contacts, finding, groups, portal_access
+from clinic.people import clients, contacts, diagnoses, finding, groups, portal_access
 from clinic.people.clients import Head, Profile
 from clinic.practice import once
 from clinic.practice.permissions import Permission
@@ -119,11 +119,12 @@ def overview(client_id: int) -> Answer:
         bands = groups.groups_of(session, actor(), client_id)
         accesses = portal_access.of_client(session, client_id)
         coming = client_items.items_of(session, actor(), client_id, which=Which.COMING, now=now())
+        known = diagnoses.of_client(session, client_id) if actor().may(Permission.SEE_DIAGNOSES) else None
     _write_down(client_id)
     return page(
         "clients/overview.html", profile=profile, linked=linked, groups=bands, accesses=accesses,
         coming=coming.rows[:COMING_SHOWN], coming_count=coming.total, invoice_url=_invoice_url(),
-        can_edit=actor().may(Permission.EDIT_CLIENTS),
+        diagnoses=known, today=g.house.local_date(now()), can_edit=actor().may(Permission.EDIT_CLIENTS),
         **profile_context(profile.head, "Overview"),
     )  # fmt: skip
 

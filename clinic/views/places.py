@@ -31,7 +31,7 @@ def add_location() -> Answer:
     if request.method == "POST" and form.validate():
         try:
             with writing() as session:
-                places.add_location(session, actor(), name=form.name.data or "", address=form.address.data or "", now=now())
+                places.add_location(session, actor(), form.details(), now())
             say("Location added.")
         except RefusalError as error:
             form.refuse(error)
@@ -48,8 +48,7 @@ def change_location(location_id: int) -> Answer:
     if request.method == "POST" and form.validate():
         try:
             with writing() as session:
-                name, address = form.name.data or "", form.address.data or ""
-                places.change_location(session, actor(), location_id, name=name, address=address, now=now())
+                places.change_location(session, actor(), location_id, form.details(), now())
             say("Location saved.")
         except RefusalError as error:
             form.refuse(error)

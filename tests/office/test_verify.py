@@ -15,6 +15,11 @@ from clinic.models.money import Method
 from clinic.office import verify
 from tests.cast import NOW
 
+TWICE = (
+    "INSERT INTO diagnoses (client_id, position, code, description, from_date)"
+    " VALUES (1, 1, 'F41.1', '', '2026-01-01'), (1, 2, 'F41.1', '', '2026-05-01')"
+)
+
 
 @pytest.fixture
 def busy_day(session, cast):
@@ -77,6 +82,10 @@ def test_nothing_is_off_after_a_day_by_the_rules(session, busy_day):
         ("UPDATE shares SET amount_cents = amount_cents - 1 WHERE id = 1", "do not add up"),
         ("UPDATE audit_entries SET action = 'nothing' WHERE id = 1", "audit trail was changed"),
         ("DELETE FROM audit_entries WHERE id = 2", "audit trail was changed"),
+        (
+            TWICE,
+            "say the same of the same days",
+        ),
     ],
 )
 def test_verify_names_what_is_off(session, busy_day, harm, found):
