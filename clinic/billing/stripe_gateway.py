@@ -223,7 +223,7 @@ class StripeGateway:
         """Check an event's signature and read its ids.
 
         Raises:
-            ForgedEventError: the signature is not the processor's, or too old.
+            ForgedEventError: the signature is not the processor's or too old, or what is signed is no event.
         """
         import stripe
 
@@ -231,9 +231,9 @@ class StripeGateway:
             raise ForgedEventError("no secret is set")
         try:
             told = stripe.Webhook.construct_event(body, signature, self._webhook_secret)
-        except (ValueError, stripe.SignatureVerificationError) as error:
+            return Event(id=str(told.id), type=str(told.type), object_id=str(_plain(told.data.object).get("id", "")))
+        except (ValueError, LookupError, TypeError, AttributeError, stripe.SignatureVerificationError) as error:
             raise ForgedEventError(type(error).__name__) from error
-        return Event(id=str(told.id), type=str(told.type), object_id=str(_plain(told.data.object).get("id", "")))
 
     def _refunds(self, of: dict[str, str]) -> list[RefundSeen]:
         page = self._asked(lambda sdk: sdk.v1.refunds.list({**of, "limit": LIST_MAX}))

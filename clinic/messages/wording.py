@@ -112,7 +112,7 @@ LETTER_SUBJECT_PLACEHOLDERS = ("practice", "date", "what")
 # A subject is read on lock screens by whoever is near: nothing in it says who, where or what for.
 SUBJECT_PLACEHOLDERS = ("date", "time", "practice", "count")
 _BRACES = re.compile(r"\{([^{}\n]*)\}")
-_SIGNED = "\n\nIf you have a question, call {practice}: {phone}\n"
+_SIGNED = "\n\nIf you have a question, ask {practice}: {phone}\n"
 _WHEN = "\n\n{date}\n{time} to {ends}, {how}\nWith {practitioner}\n{location}"
 
 

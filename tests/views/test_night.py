@@ -298,6 +298,14 @@ def event(kind, object_id, event_id="evt_1"):
             "api_version": "2025-01-01", "created": int(time.time()), "livemode": False}  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "payload", [{}, [], {"object": "event"}, {"id": "evt_1", "object": "event", "type": "x", "data": None}]
+)
+def test_what_is_signed_and_no_event_is_refused(client, payload):
+    body, headers = signed(payload)
+    assert client.post("/webhooks/stripe", data=body, headers=headers).status_code == 400
+
+
 def test_the_processor_tells_of_a_kept_card_before_anyone_returns(client, as_, rows, cast, stand_in):
     sent = as_("fay").post(f"/clients/{cast.cleo_id}/payers/{cast.cleo_payer_id}/cards/add")
     back = on_the_hosted_page(sent.headers["Location"])
