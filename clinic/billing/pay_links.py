@@ -24,7 +24,7 @@ from clinic.practice.settings import House
 LIFE = timedelta(days=60)
 VISIT_LIFE = timedelta(minutes=31)  # the processor takes no less than half an hour
 ASK_AFTER = timedelta(minutes=5)
-BALANCE = "Balance"
+BALANCE = "Your balance"
 BUSY = "A payment is being made for this right now. Wait half an hour, then load this page again."
 
 
@@ -41,6 +41,11 @@ class Bill:
     is_busy: bool
     logo: str = ""  # by its hash
     gets_receipt: bool = False
+
+    @property
+    def words_within(self) -> str:
+        """Return what is paid, within a sentence."""
+        return "your balance" if self.words == BALANCE else self.words
 
     @property
     def may_pay(self) -> bool:

@@ -122,7 +122,7 @@ def _home(session: Session, bill: Bill) -> str | None:
 def _words(bill: Bill, cents: int, *, is_paid: bool, is_known: bool) -> str:
     if is_paid:
         receipt = " A receipt is on its way to your e-mail address." if bill.gets_receipt else ""
-        return f"Thank you. {bill.house.money(cents)} is paid for {bill.words}.{receipt}"
+        return f"Thank you. {bill.house.money(cents)} is paid for {bill.words_within}.{receipt}"
     if is_known:
         return "Not paid yet: the card processor has no payment from this visit."
     return "The card processor has not answered. If you have paid, it shows within a few minutes; do not pay again."

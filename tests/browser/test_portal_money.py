@@ -37,7 +37,7 @@ def test_a_client_pays_leaves_autopay_and_removes_the_card(visit, served, cast, 
         page.get_by_label("Expiry (MM / YY)").fill("08 / 40")
         page.get_by_label("CVC").fill("123")
         page.get_by_role("button", name="Pay").click()
-        expect(page.locator("#toasts")).to_contain_text("Thank you. $150.00 is paid for Balance.")
+        expect(page.locator("#toasts")).to_contain_text("Thank you. $150.00 is paid for your balance.")
         expect(page.locator("main")).to_contain_text("Paid")
         page.get_by_role("link", name="INV-0001").click()
         expect(page.locator(".doc .stamp")).to_contain_text("Online card ending 4242")

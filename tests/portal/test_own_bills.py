@@ -252,7 +252,7 @@ def test_the_pages_show_it_pay_it_hand_it_over_and_lead_back(write, rows, cast, 
 
     assert "Thank you. $150.00 is paid for Invoice INV-0001. A receipt is on its way" in pays(f"{first}/pay")
     assert "Nothing is owed on it." in cleo.post(f"/portal/invoices/{first}/pay").text
-    assert "$150.00 is paid for Balance" in pays(f"payers/{cast.cleo_payer_id}/pay")
+    assert "$150.00 is paid for your balance" in pays(f"payers/{cast.cleo_payer_id}/pay")
     with rows() as session:
         assert ledger.payer_balance_cents(session, cast.cleo_payer_id) == 0
         payment_id = session.scalar(select(Payment.id).order_by(Payment.id))
