@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, String, cast, func, literal, null, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
-from clinic.billing import documents, invoices, joint, payments, receipts
+from clinic.billing import documents, invoices, joint, payments, receipts, statements
 from clinic.billing.documents import Door
 from clinic.billing.paper import Paper
 from clinic.models.billing import Invoice, InvoiceKind
@@ -16,7 +16,7 @@ from clinic.models.money import Account, Payment, Posting
 from clinic.models.people import Client, Contact
 from clinic.practice.permissions import Actor, Permission
 
-INVOICE, CREDIT_NOTE, RECEIPT = "invoice", "credit_note", "receipt"
+INVOICE, CREDIT_NOTE, RECEIPT, STATEMENT = "invoice", "credit_note", "receipt", "statement"
 Condition = ColumnElement[bool]
 Made = tuple[str, bytes, str]  # the hash its PDF is kept under, the PDF, what its file is called
 
@@ -195,8 +195,21 @@ def _make_receipt(press: Press, who: Actor, subject: Subject, now: datetime) -> 
     return receipts.pdf(press.reader, press.writer, press.paper, who, subject.id, now)
 
 
+def _statements(session: Session, who: Actor, wish: Wish, _now: datetime) -> list[Summary]:
+    assert wish.client_id is not None
+    payers = statements.payers_of(session, who, wish.client_id)
+    return [Summary(key, wish.client_id, name) for key, name in payers if wish.payer_id in (None, key)]
+
+
+def _make_statement(press: Press, who: Actor, about: Subject, now: datetime) -> Made:
+    return statements.statement(
+        press.reader, press.writer, press.paper, who, about.client_id, about.id, about.first, about.last, now
+    )
+
+
 KINDS: dict[str, Kind] = {
     INVOICE: Kind("Invoices", "Invoice", _make_invoice, listed=_invoices),
     CREDIT_NOTE: Kind("Credit notes", "Credit note", _make_invoice, listed=_credit_notes),
     RECEIPT: Kind("Receipts", "Receipt", _make_receipt, listed=_receipts),
+    STATEMENT: Kind("Statements", "Statement", _make_statement, summed=_statements, is_usual=False),
 }

@@ -224,6 +224,6 @@ def _planned(session: Session, who: Actor, wish: Wish, now: datetime) -> list[di
             for kind, identity, number in session.execute(ordered)
         ]
     return planned + [
-        {"kind": kind, "subject_id": each.subject_id, "client_id": each.client_id, "label": ""}
+        {"kind": kind, "subject_id": each.subject_id, "client_id": each.client_id, "label": each.name}
         for kind, each in document_kinds.summed(session, who, wish, now)
     ]

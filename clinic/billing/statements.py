@@ -140,15 +140,30 @@ def statement_pdf(
         RefusalError: the range runs backwards, or holds more lines than a statement has.
         UnprintableError: this one document could not be made.
     """
-    return pdf_of(
-        reader, writer, paper, lambda session: statement_for(session, who, client_id, payer_id, first, last, now), now
-    )
+    return statement(reader, writer, paper, who, client_id, payer_id, first, last, now)[1:]
+
+
+def statement(
+    reader: Door, writer: Door, paper: Paper, who: Actor, client_id: int, payer_id: int, first: date, last: date, now: datetime
+) -> tuple[str, bytes, str]:
+    """Return the hash a statement is kept under, its PDF and the name of its file, as `statement_pdf` makes them."""
+
+    def made_by(session: Session) -> Statement:
+        return statement_for(session, who, client_id, payer_id, first, last, now)
+
+    return _kept(reader, writer, paper, made_by, now)
 
 
 def pdf_of(
     reader: Door, writer: Door, paper: Paper, made_by: Callable[[Session], Statement], now: datetime
 ) -> tuple[bytes, str]:
     """Return the PDF of the statement that `made_by` returns, rendered once for its content, and the name of its file."""
+    return _kept(reader, writer, paper, made_by, now)[1:]
+
+
+def _kept(
+    reader: Door, writer: Door, paper: Paper, made_by: Callable[[Session], Statement], now: datetime
+) -> tuple[str, bytes, str]:
     with reader() as session:
         shown = made_by(session)
         content = json.dumps([paper.version(STATEMENT), asdict(shown)], sort_keys=True, default=str)
@@ -156,12 +171,12 @@ def pdf_of(
         kept = session.get(StoredDocument, key)
         picture = logo.printed(session) if kept is None else None
     if kept is not None:
-        return kept.pdf, file_name(shown)
+        return key, kept.pdf, file_name(shown)
     made = paper.pdf(STATEMENT, {"statement": shown, "house": shown.house, "logo": picture})
     with writer() as session:
         if session.get(StoredDocument, key) is None:
             session.add(StoredDocument(content_hash=key, pdf=made, created_at=now))
-    return made, file_name(shown)
+    return key, made, file_name(shown)
 
 
 def file_name(shown: Statement) -> str:

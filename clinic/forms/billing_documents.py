@@ -11,6 +11,7 @@ from clinic.billing.document_kinds import Wish
 from clinic.forms.base import DayField, OnceForm, options
 from clinic.forms.calendar import id_or_none
 from clinic.models.documents import RunShape
+from clinic.practice import once
 
 Named = Sequence[tuple[int, str]]
 
@@ -46,7 +47,8 @@ class DocumentsForm(OnceForm):
             field.choices = options([("", everyone), *named])
 
     def choose(self, first: date, last: date, kinds: Sequence[str]) -> None:
-        """Put what is shown into what the address leaves out or says unreadably."""
+        """Put what is shown into what the address leaves out or says unreadably; it brings no key."""
+        self.once.data = once.new_key()
         for field, day in ((self.first, first), (self.last, last)):
             if field.data is None:
                 field.data, field.raw_data, field.process_errors = day, None, []

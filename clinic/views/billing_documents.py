@@ -1,13 +1,14 @@
 """Billing documents: those of a client or of the whole practice, and a series of them to print or to download."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, current_app, g, redirect, request, stream_with_context, url_for
 
 from clinic.billing import document_files, document_kinds, document_making, document_runs, document_shelf, spans
-from clinic.billing.document_kinds import Press, Wish
+from clinic.billing.document_kinds import Press, Summary, Wish
 from clinic.billing.document_runs import Progress
 from clinic.forms.base import HouseForm
 from clinic.forms.billing_documents import DocumentsForm, shape_of
@@ -27,7 +28,19 @@ from clinic.views.invoice_tabs import tabs
 
 bp = Blueprint("billing_documents", __name__)
 FIRST_STEPS = timedelta(seconds=1.5)  # what is made before the answer: a short series whole
+# The pages of what is drawn up for the days themselves, and how they call whose it is.
+SUMMARIES = {document_kinds.STATEMENT: ("statements", "payer_id")}
 OF_CLIENT, OF_PRACTICE = "billing_documents.of_client", "billing_documents.of_practice"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Be a document that is drawn up for the days shown: what it is called, and where it stands."""
+
+    words: str
+    url: str
+    print_url: str
+    download_url: str
 
 
 @bp.route("/clients/<int:client_id>/billing-documents", methods=["GET", "POST"])
@@ -151,9 +164,18 @@ def _shown(client_id: int | None, form: DocumentsForm) -> Answer:
         runs = document_runs.recent(session, actor(), client_id, now())
     return page(
         "billing/documents.html", form=form, shelf=shelf, pages=pages.of(shelf.listing), runs=runs, wish=wish,
+        drawn=[_drawn(name, summary, wish) for name, summary in shelf.summaries],
         most=document_runs.DOCUMENTS_MAX, presets=_presets(presets, form, client_id),
         **(profile_context(head, "Billing documents") if head else {"client": None, "tabs": tabs()}),
     )  # fmt: skip
+
+
+def _drawn(name: str, summary: Summary, wish: Wish) -> Drawn:
+    base, whose = SUMMARIES[name]
+    there: dict[str, Any] = {"client_id": summary.client_id, "first": wish.first.isoformat(), "last": wish.last.isoformat()}
+    there |= {whose: summary.subject_id}
+    words = f"{document_kinds.KINDS[name].one}, {summary.name}"
+    return Drawn(words, *(url_for(f"{base}.{verb}", **there) for verb in ("show", "print_view", "download")))
 
 
 def _presets(presets: tuple[spans.Preset, ...], form: DocumentsForm, client_id: int | None) -> list[Word]:

@@ -20,7 +20,7 @@ from clinic.billing import (
     invoices,
     payments,
 )
-from clinic.billing.document_kinds import CREDIT_NOTE, INVOICE, RECEIPT, Press, Wish
+from clinic.billing.document_kinds import CREDIT_NOTE, INVOICE, RECEIPT, STATEMENT, Press, Wish
 from clinic.billing.invoices import NewLine
 from clinic.billing.paper import UnprintableError
 from clinic.jobs import housekeeping, print_documents
@@ -125,6 +125,13 @@ def test_a_series_holds_what_is_the_clients_oldest_first_as_one_pdf_and_as_a_zip
         assert len(names) == len(set(names)) == 5
         assert all(name.isascii() and name.endswith(".pdf") and "/" not in name for name in names)
         assert NAMES[0] in words(archive.read("Invoice-INV-0001.pdf"))[0]
+    # Drawn up for the days themselves: one statement for each who was billed, and for who usually is.
+    each = asked(press, cast.fay, replace(WISH, client_id=cast.cleo_id, kinds=(STATEMENT,)))
+    made(press, each)
+    drawn = list(document_making.parts(press, each))
+    whose = (cast.cleo_payer_id, *shelf["payers"])
+    assert {part.name.rpartition("-")[2] for part in drawn} == {f"{key}.pdf" for key in whose}
+    assert all("Statement" in words(part.pdf)[0] for part in drawn)
     # What one payer was billed, and nothing of Otto's whatever the days.
     wide = Wish(date(1990, 1, 1), date(2100, 1, 1), KINDS, cast.cleo_id, payer_id=shelf["payers"][1])
     with press.reader() as session:

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import zipfile
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -108,6 +109,7 @@ def test_the_article_holds(visit, app, served, cast, write, rows, stand_in, gate
         _enrolls_in_autopay(reader)
         _makes_the_invoices_and_charges_at_night(app, gateway, stand_in, rows, cast, today)
         _downloads_and_prints(reader, rows)
+        _exports_and_prints_a_series(reader)
 
 
 def _generates_daily_invoices(reader: Reader, rows) -> None:
@@ -212,3 +214,24 @@ def _downloads_and_prints(reader: Reader, rows) -> None:
     paper = opened.value
     expect(paper.locator("body")).to_contain_text("Paid")
     expect(paper.locator("body")).to_contain_text("Online card ending 4242")
+
+
+def _exports_and_prints_a_series(reader: Reader) -> None:
+    page = reader.page
+    reader.billing("Cleo Abernathy")
+    page.get_by_role("link", name="Billing documents", exact=True).click()
+    page.get_by_role("link", name="This year").click()
+    listed = page.locator("table tbody tr").filter(has_text=re.compile("^(Invoice|Receipt)")).count()
+    assert listed >= 3
+    page.get_by_role("button", name="Download zip").click()
+    expect(page.locator("main [role=status]")).to_contain_text(f"{listed} documents are ready.")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download zip").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert len(archive.namelist()) == listed
+        assert archive.testzip() is None
+    page.get_by_role("link", name="Back to Billing documents").click()
+    page.get_by_label("Receipts").uncheck()
+    with page.expect_response(lambda answer: answer.url.endswith("/pdf")) as opened:
+        page.get_by_role("button", name="Print").click()
+    assert opened.value.headers["content-type"] == "application/pdf"

@@ -1,6 +1,7 @@
 """Billing documents in the browser: asked for once, made at once or while the page asks, printed, downloaded, cancelled."""
 
 import io
+import re
 import zipfile
 from datetime import timedelta
 
@@ -44,6 +45,7 @@ def test_asking_twice_makes_one_series_and_it_is_there_at_once(as_, page, rows):
     listed = fay.get(page, query_string=DAYS).text
     assert listed.count("Invoice INV-000") >= 3
     assert "3 documents" in listed
+    assert re.search(r'name="once" value="[\w-]{20,}"', listed)
     assert "No document of these kinds" in fay.get(page, query_string={"from": "2020-01-01", "to": "2020-01-31"}).text
     first, second = (posted(fay, page, "pdf", once=key) for _ in range(2))
     assert (first.status_code, first.headers["Location"]) == (303, "/billing-documents/1/pdf")
