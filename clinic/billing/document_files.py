@@ -15,7 +15,6 @@ from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObj
 from clinic.billing.document_making import Part
 
 CATALOG, PAGES = 1, 2  # the numbers of the first two objects, written last
-OPENED = b"/PageMode /UseNone /OpenAction << /Type /Action /S /Named /N /Print >>"  # asks to be printed
 HEAD = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 
 
@@ -58,7 +57,7 @@ def zipped(parts: Iterable[Part], made_at: datetime) -> Iterator[bytes]:
 
 
 def merged(parts: Iterable[Part]) -> Iterator[bytes]:
-    """Yield one PDF of all the documents' pages, in order, with a bookmark each; opened, it asks to be printed."""
+    """Yield one PDF of all the documents' pages, in order, with a bookmark each."""
     book = _Book()
     for part in parts:
         book.add(part)
@@ -125,7 +124,7 @@ class _Book:
             self._put(mark, b"<< /Title (%s) /Parent %d 0 R /Dest [%d 0 R /Fit]%s >>" % (title, outline, tree.first, beside))
         ends = b" /First %d 0 R /Last %d 0 R" % (marks[0], marks[-1]) if marks else b""
         self._put(outline, b"<< /Type /Outlines /Count %d%s >>" % (len(marks), ends))
-        self._put(CATALOG, b"<< /Type /Catalog /Pages %d 0 R /Outlines %d 0 R %s >>" % (PAGES, outline, OPENED))
+        self._put(CATALOG, b"<< /Type /Catalog /Pages %d 0 R /Outlines %d 0 R >>" % (PAGES, outline))
         begins = self.written.tell()
         self.written.write(b"xref\n0 %d\n0000000000 65535 f \n" % len(self._offsets))
         for offset in self._offsets[1:]:

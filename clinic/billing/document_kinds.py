@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from clinic.billing import documents, invoices, joint, payments, receipts, statements
 from clinic.billing.documents import Door
 from clinic.billing.paper import Paper
-from clinic.models.billing import Invoice, InvoiceKind
-from clinic.models.money import Account, Payment, Posting
+from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, Share
+from clinic.models.calendar import Attendee
+from clinic.models.money import Account, LedgerTransaction, Payment, Posting
 from clinic.models.people import Client, Contact
 from clinic.practice.permissions import Actor, Permission
 
@@ -77,12 +78,13 @@ class Kind:
     listed: Callable[[Actor, Wish, Condition | None], Any] | None = None  # which invoices are about the client
     summed: Callable[[Session, Actor, Wish, datetime], list[Summary]] | None = None
     needs: Permission = Permission.SEE_INVOICES
+    is_of_practice: bool = True  # offered for the whole practice, too
     is_usual: bool = True  # ticked until someone chooses
 
 
 def offered(who: Actor, *, of_client: bool) -> dict[str, Kind]:
     """Return the kinds this person may have, of a client or of the whole practice."""
-    return {name: kind for name, kind in KINDS.items() if who.may(kind.needs) and (of_client or kind.listed is not None)}
+    return {name: kind for name, kind in KINDS.items() if who.may(kind.needs) and (of_client or kind.is_of_practice)}
 
 
 def usual(who: Actor, *, of_client: bool) -> tuple[str, ...]:
@@ -196,9 +198,46 @@ def _make_receipt(press: Press, who: Actor, subject: Subject, now: datetime) -> 
 
 
 def _statements(session: Session, who: Actor, wish: Wish, _now: datetime) -> list[Summary]:
-    assert wish.client_id is not None
+    if wish.client_id is None:
+        return _everyones_statements(session, wish)
     payers = statements.payers_of(session, who, wish.client_id)
     return [Summary(key, wish.client_id, name) for key, name in payers if wish.payer_id in (None, key)]
+
+
+def _everyones_statements(session: Session, wish: Wish) -> list[Summary]:
+    """Return one for each client and payer between whom something moved in those days."""
+    alone = select(Invoice.client_id, Invoice.payer_id, Invoice.id.label("invoice_id")).where(Invoice.client_id.is_not(None))
+    together = (
+        select(Attendee.client_id, Invoice.payer_id, Invoice.id.label("invoice_id"))
+        .join(InvoiceLine, InvoiceLine.invoice_id == Invoice.id)
+        .join(Share, Share.id == InvoiceLine.share_id)
+        .join(Attendee, Attendee.id == Share.attendee_id)
+        .where(Invoice.client_id.is_(None))
+    )
+    narrowed = [
+        column == value
+        for column, value in ((Invoice.practitioner_id, wish.practitioner_id), (Invoice.location_id, wish.location_id))
+        if value is not None
+    ]
+    pair = alone.where(*narrowed).union_all(together.where(*narrowed)).subquery()
+    moved = (
+        select(pair.c.client_id, pair.c.payer_id)
+        .join(Posting, (Posting.invoice_id == pair.c.invoice_id) & (Posting.account == Account.RECEIVABLE))
+        .join(LedgerTransaction, LedgerTransaction.id == Posting.transaction_id)
+        .where(LedgerTransaction.local_date.between(wish.first, wish.last))
+        .distinct()
+        .subquery()
+    )
+    found = session.execute(
+        select(Client, Contact.id, Contact.name)
+        .join(moved, moved.c.client_id == Client.id)
+        .join(Contact, Contact.id == moved.c.payer_id)
+    )
+    made = [
+        Summary(payer_id, client.id, name if name == client.name else f"{name} for {client.name}")
+        for client, payer_id, name in found
+    ]
+    return sorted(made, key=lambda each: (each.name.casefold(), each.client_id))
 
 
 def _make_statement(press: Press, who: Actor, about: Subject, now: datetime) -> Made:

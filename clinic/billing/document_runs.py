@@ -211,19 +211,21 @@ def wish_of(run: DocumentRun) -> Wish:
 
 def _planned(session: Session, who: Actor, wish: Wish, now: datetime) -> list[dict[str, Any]]:
     found = document_kinds.listed(who, wish)
-    planned = []
-    if found is not None:
-        count = session.scalar(select(func.count()).select_from(found)) or 0
-        if count > DOCUMENTS_MAX:
-            raise RefusalError(
-                f"These are {count:,} documents, and one series holds at most {DOCUMENTS_MAX:,}. Choose fewer days or kinds."
-            )
-        ordered = select(found.c.kind, found.c.id, found.c.number).order_by(found.c.day, found.c.kind, found.c.id)
-        planned = [
-            {"kind": kind, "subject_id": identity, "client_id": 0, "label": number or ""}
-            for kind, identity, number in session.execute(ordered)
-        ]
-    return planned + [
+    drawn = [
         {"kind": kind, "subject_id": each.subject_id, "client_id": each.client_id, "label": each.name}
         for kind, each in document_kinds.summed(session, who, wish, now)
     ]
+    count = len(drawn)
+    if found is not None:
+        count += session.scalar(select(func.count()).select_from(found)) or 0
+    if count > DOCUMENTS_MAX:
+        raise RefusalError(
+            f"These are {count:,} documents, and one series holds at most {DOCUMENTS_MAX:,}. Choose fewer days or kinds."
+        )
+    if found is None:
+        return drawn
+    ordered = select(found.c.kind, found.c.id, found.c.number).order_by(found.c.day, found.c.kind, found.c.id)
+    return [
+        {"kind": kind, "subject_id": identity, "client_id": 0, "label": number or ""}
+        for kind, identity, number in session.execute(ordered)
+    ] + drawn

@@ -30,6 +30,7 @@ bp = Blueprint("billing_documents", __name__)
 FIRST_STEPS = timedelta(seconds=1.5)  # what is made before the answer: a short series whole
 # The pages of what is drawn up for the days themselves, and how they call whose it is.
 SUMMARIES = {document_kinds.STATEMENT: ("statements", "payer_id")}
+DRAWN_MAX = 50  # of those, shown by name
 OF_CLIENT, OF_PRACTICE = "billing_documents.of_client", "billing_documents.of_practice"
 
 
@@ -98,7 +99,7 @@ def retry(run_id: int) -> Answer:
 @bp.get("/billing-documents/<int:run_id>/pdf")
 @requires(Permission.SEE_INVOICES)
 def pdf(run_id: int) -> Answer:
-    """Answer with the series as one PDF, which asks to be printed."""
+    """Answer with the series as one PDF, which the browser opens and prints."""
     found = _ready(run_id, RunShape.PDF)
     return _file(found.wish, document_files.merged(document_making.parts(_press(), run_id)), RunShape.PDF)
 
@@ -164,7 +165,7 @@ def _shown(client_id: int | None, form: DocumentsForm) -> Answer:
         runs = document_runs.recent(session, actor(), client_id, now())
     return page(
         "billing/documents.html", form=form, shelf=shelf, pages=pages.of(shelf.listing), runs=runs, wish=wish,
-        drawn=[_drawn(name, summary, wish) for name, summary in shelf.summaries],
+        drawn=[_drawn(name, summary, wish) for name, summary in shelf.summaries[:DRAWN_MAX]],
         most=document_runs.DOCUMENTS_MAX, presets=_presets(presets, form, client_id),
         **(profile_context(head, "Billing documents") if head else {"client": None, "tabs": tabs()}),
     )  # fmt: skip
