@@ -1,7 +1,7 @@
 """The made-up practice before its first session: places, people, prices, types and packages, made through the rules."""
 
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,13 +10,14 @@ from clinic.billing import document_settings, fees, packages
 from clinic.billing.fees import FeeDetails
 from clinic.calendar import hours, types
 from clinic.demo import people
+from clinic.kernel import clock
 from clinic.messages import choices
 from clinic.messages.choices import Choices
 from clinic.models.billing import PackageKind
 from clinic.models.calendar import AppointmentType, ItemKind, Mode, WorkingHours
 from clinic.models.people import ContactKind
 from clinic.models.practice import InvoiceCreation, Location, Role
-from clinic.people import accounts, clients, contacts, groups, portal_access
+from clinic.people import accounts, clients, contacts, diagnoses, groups, portal_access
 from clinic.practice import details, founding, invoice_creation, places, practitioners, settings, staff
 from clinic.practice.permissions import Actor
 from clinic.practice.places import LocationDetails
@@ -27,8 +28,8 @@ FEES = {
     "therapy": FeeDetails("90834", "Therapy, 50 minutes", 15_000, minutes=50),
     "intake": FeeDetails("90791", "Intake, 50 minutes", 18_000, minutes=50),
     "couple": FeeDetails("90847", "Couple session, 80 minutes", 22_000, minutes=80),
-    "group": FeeDetails("90853", "Group, 90 minutes", 6_000, minutes=90),
-    "physio": FeeDetails("97110", "Physiotherapy, 45 minutes", 11_000, minutes=45),
+    "group": FeeDetails("90853", "Group, 90 minutes", 6_000, minutes=90, modifier="HQ"),
+    "physio": FeeDetails("97110", "Physiotherapy, 45 minutes", 11_000, minutes=45, modifier="GP", units=3),
     "workbook": FeeDetails("WB", "Workbook", 2_500, tax_bp=825),
 }
 ALL_MODES = (Mode.IN_PERSON, Mode.PHONE, Mode.VIDEO)
@@ -91,6 +92,7 @@ def build(session: Session, now: datetime) -> World:
     _staff(session, world, password_hash, now)
     _prices(session, world, now)
     _clients(session, world, now)
+    _diagnoses(session, world, now)
     _groups(session, world, now)
     return world
 
@@ -201,6 +203,13 @@ def _clients(session: Session, world: World, now: datetime) -> None:
         for at in indexes:
             contacts.link(session, world.desk, world.client_ids[at], payer.id, role, reference, now)
             world.organisation_ids[at] = payer.id
+
+
+def _diagnoses(session: Session, world: World, now: datetime) -> None:
+    today = clock.local_date(now, TIMEZONE)
+    for client, code, words, days in people.DIAGNOSES:
+        known = diagnoses.Details(code, words, today - timedelta(days=days))
+        diagnoses.add(session, world.owner, world.client_ids[client], known, now)
 
 
 def _groups(session: Session, world: World, now: datetime) -> None:

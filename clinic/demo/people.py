@@ -81,3 +81,13 @@ AUTOPAY = (
 CARD_ONLY = ((9, "pm_card_visa"), (14, "pm_card_mastercard"), (16, "pm_card_visa"))
 # Who may open whose portal: a client's index, and the index of the client whose address it is.
 PORTAL = ((16, 16), (29, 29), (30, 29))
+
+# What some clients are treated for: client, code, words, and how many days before the first session it was known.
+DIAGNOSES = (
+    (0, "F41.1", "Generalized anxiety disorder", 30), (0, "F51.01", "Primary insomnia", 5),
+    (2, "F33.1", "Major depressive disorder, recurrent, moderate", 60),
+    (5, "F43.23", "Adjustment disorder with mixed anxiety and depressed mood", 14),
+    (9, "F41.0", "Panic disorder", 90), (18, "F43.10", "Post-traumatic stress disorder, unspecified", 20),
+    (20, "M54.50", "Low back pain, unspecified", 10), (22, "M25.511", "Pain in right shoulder", 12),
+    (22, "M75.41", "Impingement syndrome of right shoulder", 3), (38, "M25.562", "Pain in left knee", 7),
+)  # fmt: skip

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from clinic.billing import storefront
+from clinic.billing import storefront, superbills
 from clinic.config import Config
 from clinic.demo import house, people, practice
 from clinic.demo.house import TIMEZONE
@@ -17,8 +17,11 @@ from clinic.models.calendar import Item, ItemKind
 from clinic.models.money import AutoPayEnrolment, Card
 from clinic.models.people import Client
 from clinic.models.portal import PortalAccess
-from clinic.models.practice import User
+from clinic.models.practice import Role, User
 from clinic.office import verify
+from clinic.practice.permissions import Actor
+
+OWNER = Actor(user_id=1, roles=frozenset({Role.OWNER}))
 
 
 @pytest.fixture
@@ -59,8 +62,13 @@ def test_the_demo_practice_is_full_and_nothing_is_off(demo):
         opened = list(session.scalars(select(PortalAccess.email).order_by(PortalAccess.id)))
         enrolled = session.scalar(select(func.count()).select_from(AutoPayEnrolment))
         found = list(verify.findings(session))
+        odalys = session.scalars(select(Client).where(Client.last_name == "Brandt")).one()
+        superbill = superbills.superbill_for(session, OWNER, odalys.id, today - timedelta(days=60), today, now)
         latest = session.scalar(select(func.max(Invoice.issue_date)).where(Invoice.source == InvoiceSource.DAILY))
     assert found == []
+    assert [each[1] for each in superbill.diagnoses] == ["F33.1"]
+    assert all(row.pointers == "A" and row.code for row in superbill.rows)
+    assert superbill.rows
     assert count[Client] == 60
     assert 1_100 <= count[Item] <= 1_500
     assert count[Invoice] > 300
