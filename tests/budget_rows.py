@@ -30,7 +30,7 @@ from clinic.models.money import Card, EndedBy, Method, PayLink
 from clinic.models.people import Contact, ContactRole, GroupKind
 from clinic.models.practice import FeedDetail, Practitioner
 from clinic.people import clients, contacts, diagnoses, groups
-from clinic.practice.permissions import CLOCK
+from clinic.practice.permissions import Actor
 from tests import online
 from tests.billing.given import given_session
 from tests.calendar import weeks
@@ -485,7 +485,9 @@ def shop(session: Session, cast: Cast) -> None:
     sale_id = session.query(PackageSale.id).scalar()
     pack = own_packages.pack(session, cast.cleo_id, sale_id, clock.now())
     for start in own_booking.diary(session, pack, clock.now()).starts[:6:4]:
-        own_booking.book(session, CLOCK, cast.cleo_id, sale_id, cast.therapy_id, start, clock.now())
+        own_booking.book(
+            session, Actor(user_id=None, client_id=cast.cleo_id), cast.cleo_id, sale_id, cast.therapy_id, start, clock.now()
+        )
     stuck = online.ordered(session, sold[0], clock.now())
     stuck.offered = stuck.offered | {"lines": []}
     visits.book(session, online.visit(stuck), clock.now())
@@ -496,6 +498,7 @@ ONLINE = [
     Row("a package sold online", "stranger", "/book/packages/1", queries=7, kilobytes=3, stage=shop),
     Row("what was bought online", "stranger", "/book/purchases/cleos-token/sessions", kilobytes=4, stage=shop),
     Row("staff's list of what was bought online", "fay", "/packages/online", queries=5, kilobytes=3, stage=shop),
+    Row("what clients changed", "fay", "/calendar/by-clients", queries=7, kilobytes=3, stage=shop),
     Row("settings of online booking", "olga", "/settings/online", queries=6, kilobytes=3, stage=shop),
     Row("a client's packages in the portal", "cleo", "/portal/packages", queries=6, kilobytes=2, stage=shop),
     Row("a client's package in the portal", "cleo", "/portal/packages/1", kilobytes=4, stage=shop),

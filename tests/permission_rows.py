@@ -44,6 +44,8 @@ ACCOUNT = [
     Row("account.change_password", "POST", "/account/password", STAFF),
     Row("account.night_mail", "GET", "/account/night-mail", NIGHT),
     Row("account.night_mail", "POST", "/account/night-mail", NIGHT),
+    Row("account.client_mail", "GET", "/account/client-mail", STAFF),
+    Row("account.client_mail", "POST", "/account/client-mail", STAFF),
     Row("account.end_session", "GET", "/account/sessions/999999/end", STAFF),
     Row("account.end_session", "POST", "/account/sessions/999999/end", STAFF),
     Row("account.end_other_sessions", "GET", "/account/sessions/end-others", STAFF),
@@ -301,6 +303,11 @@ ATTENDANCE = [
     Row("attendance.mark", "POST", lambda cast: f"/calendar/{cast.pat_id}/2026-11-18/attended", DAILY_WORK),
     Row("attendance.unconfirmed", "GET", "/calendar/unconfirmed", DAILY_WORK),
 ]
+BY_CLIENTS = [
+    Row("by_clients.index", "GET", "/calendar/by-clients", DAILY_WORK),
+    Row("by_clients.seen", "GET", "/calendar/by-clients/seen", DAILY_WORK),
+    Row("by_clients.seen", "POST", "/calendar/by-clients/seen", DAILY_WORK),
+]
 OUTCOMES = [Row("outcomes.no_show", method, "/calendar/items/999999/no-show", DAILY_WORK) for method in ("GET", "POST")]
 SERIES = [
     Row("series.repeat", "GET", "/calendar/items/999999/repeat", DAILY_WORK),
@@ -338,7 +345,7 @@ ROWS += CREDIT_NOTES
 ROWS += BILLING_DOCUMENTS
 ROWS += BULK
 ROWS += [*INVOICES, *INVOICE_LINES, *PAYMENTS, *CLIENT_BILLING]
-ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *OUTCOMES, *SERIES, *PLACE_BILLING, *HOURS, *TYPES]
+ROWS += [*BOOKING, *CHANGES, *ATTENDANCE, *BY_CLIENTS, *OUTCOMES, *SERIES, *PLACE_BILLING, *HOURS, *TYPES]
 
 _PAYMENT = "/payments/999999"
 ENROLLING = [Row("enrolling.enrol", method, "/invoices/autopay/enroll", NIGHT) for method in ("GET", "POST")]

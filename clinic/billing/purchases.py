@@ -13,7 +13,7 @@ from clinic.billing.processor import Purchase, Visit
 from clinic.kernel import locales
 from clinic.kernel.errors import ClashError, NotFoundError, RefusalError
 from clinic.kernel.texts import folded
-from clinic.messages import letters
+from clinic.messages import letters, to_staff
 from clinic.messages.letters import HERE, Letter
 from clinic.models.billing import Invoice, PackageSale
 from clinic.models.messages import MessageKind
@@ -171,6 +171,7 @@ def book(session: Session, visit: Visit, now: datetime) -> bool:
     else:
         purchase.status, purchase.invoice_id = PurchaseStatus.SOLD, invoice.id
         _write(session, _buyer(client), purchase, client, now)
+    _tell_staff(session, purchase, client, now)
     purchase.paid_at = now
     checkout.payment_id, checkout.closed_at = payment.id, now
     session.flush()
@@ -304,6 +305,18 @@ def _paid(session: Session, client: Client, visit: Visit, now: datetime, *, invo
         now=now, invoice_id=invoice_id, is_credit=invoice_id is None, reference=visit.last4,
         stripe_payment_intent=visit.payment_intent,
     )  # fmt: skip
+
+
+def _tell_staff(session: Session, purchase: OnlinePurchase, client: Client, now: datetime) -> None:
+    house = settings.house(session)
+    more = "They are new here." if purchase.is_new_client else ""
+    if purchase.status is PurchaseStatus.STRANDED:
+        more = f"It could not be sold: {purchase.trouble} The money is their credit. {more}".strip()
+    values = {
+        "package": purchase.offered["name"], "amount": house.money(purchase.total_cents), "client": client.name,
+        "date": locales.day(house.local_date(now), house.locale), "more": more,
+    }  # fmt: skip
+    to_staff.tell_sold(session, _buyer(client), purchase.id, purchase.practitioner_id, values, now)
 
 
 def _write(session: Session, who: Actor, purchase: OnlinePurchase, client: Client, now: datetime) -> None:

@@ -11,6 +11,7 @@ from clinic.calendar.free_days import FreeDays
 from clinic.calendar.online import Slot, TakenError, Wish
 from clinic.calendar.own_packages import OpenLine, Pack
 from clinic.kernel.errors import ClashError, RefusalError
+from clinic.messages import to_staff
 from clinic.models.billing import InvoiceLine, PackageSale
 from clinic.models.calendar import AppointmentType, Attendee, Item
 from clinic.practice import audit, settings
@@ -97,6 +98,7 @@ def _booked(
     assert attendee_id is not None
     linking.link(session, hand, line_id, attendee_id, now, reason=linking.BY_CLIENT)
     audit.record(session, who, "booked online", "item", item.id, now, sale_id=sale_id, line_id=line_id, client_id=client_id)
+    to_staff.tell(session, who, item, {}, now)
     return item
 
 

@@ -12,6 +12,7 @@ from clinic.calendar.booking import Move, Same
 from clinic.calendar.free_days import FreeDays
 from clinic.calendar.online import Slot, Wish
 from clinic.kernel.errors import ClashError, RefusalError
+from clinic.messages import outbox, to_staff
 from clinic.models.billing import InvoiceLine, PackageSale, Share
 from clinic.models.calendar import Attendee, Item, Status
 from clinic.models.practice import Practitioner
@@ -105,7 +106,10 @@ def cancel(session: Session, who: Actor, item_id: int, now: datetime, *, version
     due = _status(session, item, now)
     if due.value != status:
         raise ClashError("Meanwhile what cancelling comes to has changed. Read it again, then decide.")
-    return statuses.set_status(session, who, item.id, due, now, attendee_id=seat.id, reason=reasons.IN_PORTAL)
+    before, late = outbox.standing(item), _late(session, item, seat) if due is Status.LATE_CANCELLED else ""
+    item = statuses.set_status(session, who, item.id, due, now, attendee_id=seat.id, reason=reasons.IN_PORTAL)
+    to_staff.tell(session, who, item, before, now, late=late)
+    return item
 
 
 def moving(session: Session, who: Actor, item_id: int, day: date | None, now: datetime) -> Moving:
@@ -143,7 +147,10 @@ def move(session: Session, who: Actor, item_id: int, starts_at: datetime, now: d
         raise online.TakenError(online.TAKEN, field="starts")
     slot = online.take(session, _wish(item), starts_at, now)
     to = Move(starts_at, room_id=_room(session, item, slot))
-    return booking.move(session, who, item.id, to, now, version=version)
+    before = outbox.standing(item)
+    item = booking.move(session, who, item.id, to, now, version=version)
+    to_staff.tell(session, who, item, before, now)
+    return item
 
 
 def _own(session: Session, who: Actor, item_id: int) -> tuple[Item, Attendee]:
@@ -160,6 +167,13 @@ def _may_cancel(item: Item, seat: Attendee, now: datetime) -> bool:
 def _status(session: Session, item: Item, now: datetime) -> Status:
     is_late = statuses.is_late(settings.practice(session), item.starts_at, now)
     return Status.LATE_CANCELLED if is_late else Status.CANCELLED_BY_CLIENT
+
+
+def _late(session: Session, item: Item, seat: Attendee) -> str:
+    """Say to staff that a cancellation is late, and what that comes to."""
+    way = outcomes.way(session, item, outcomes.money_of(session, item), Status.LATE_CANCELLED, attendee_id=seat.id)
+    hours = settings.practice(session).cancellation_window_hours
+    return f"Late: less than {hours} hours before it begins. By the practice’s policy it {way.says}."
 
 
 def _why_not_move(session: Session, item: Item, seat: Attendee, line: _Line | None, now: datetime) -> str:

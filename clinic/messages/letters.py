@@ -45,7 +45,7 @@ def write(session: Session, who: Actor, letter: Letter, now: datetime) -> Messag
         return None
     contact = session.get_one(Contact, letter.contact_id)
     rendered = rendering.letter(session, words, {"payer": contact.name, **letter.values})
-    return _queue(
+    return queue(
         session, who, now, kind=letter.kind, to_address=letter.to_address or contact.email, subject=rendered.subject,
         body=rendered.body, contact_id=contact.id, client_id=letter.client_id, invoice_id=letter.invoice_id,
         once_key=letter.once_key,
@@ -69,12 +69,22 @@ def must_write(session: Session, who: Actor, letter: Letter, now: datetime) -> M
 
 
 def tell_staff(
-    session: Session, who: Actor, kind: MessageKind, address: str, *, subject: str, body: str, once_key: str, now: datetime
+    session: Session,
+    who: Actor,
+    kind: MessageKind,
+    address: str,
+    *,
+    subject: str,
+    body: str,
+    once_key: str,
+    now: datetime,
+    client_id: int | None = None,
 ) -> Message | None:
     """Queue a letter to one of the staff; None: it was written before."""
     if _is_written(session, once_key):
         return None
-    return _queue(session, who, now, kind=kind, to_address=address, subject=subject, body=body, once_key=once_key)
+    return queue(session, who, now, kind=kind, to_address=address, subject=subject, body=body, once_key=once_key,
+                 client_id=client_id)  # fmt: skip
 
 
 def send_link(session: Session, who: Actor, address: str, link: str, client_id: int | None, now: datetime) -> Message | None:
@@ -83,7 +93,7 @@ def send_link(session: Session, who: Actor, address: str, link: str, client_id: 
     if not words.is_on:
         return None
     rendered = rendering.letter(session, words, {"link": link})
-    return _queue(session, who, now, kind=MessageKind.SIGN_IN, to_address=address, subject=rendered.subject,
+    return queue(session, who, now, kind=MessageKind.SIGN_IN, to_address=address, subject=rendered.subject,
                   body=rendered.body, client_id=client_id)  # fmt: skip
 
 
@@ -101,7 +111,7 @@ def resend(
         raise RefusalError("No e-mail address is on file for this payer. Add one, then send again.")
     if message.state is MessageState.QUEUED:
         message.state, message.last_error = MessageState.DROPPED, "It is sent again as another message."
-    again = _queue(
+    again = queue(
         session, who, now, kind=message.kind, to_address=address, subject=message.subject, body=message.body,
         contact_id=message.contact_id, client_id=message.client_id, invoice_id=message.invoice_id, resends_id=message.id,
         attachment_hash=attachment[0] if attachment else message.attachment_hash,
@@ -115,11 +125,12 @@ def _is_written(session: Session, once_key: str | None) -> bool:
     return once_key is not None and session.scalar(select(Message.id).where(Message.once_key == once_key)) is not None
 
 
-def _queue(session: Session, who: Actor, now: datetime, *, to_address: str, **written: object) -> Message:
+def queue(session: Session, who: Actor, now: datetime, *, to_address: str, **written: object) -> Message:
+    """Put a message in the outbox, to go at once unless it says when; without an address it stands there as not sent."""
     message = Message(
-        to_address=to_address, about_at=now, created_at=now, created_by_id=who.user_id, next_try_at=now,
+        to_address=to_address, created_at=now, created_by_id=who.user_id,
         state=MessageState.QUEUED if to_address else MessageState.DROPPED, last_error="" if to_address else NO_ADDRESS,
-        mail_id=f"{uuid4()}@clinic", **written,
+        mail_id=f"{uuid4()}@clinic", **{"about_at": now, "next_try_at": now, **written},
     )  # fmt: skip
     session.add(message)
     session.flush()

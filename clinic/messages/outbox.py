@@ -152,7 +152,7 @@ def resend(
         raise RefusalError("This message waits to be sent already.")
     if message.kind is MessageKind.SIGN_IN:
         raise RefusalError("A link works once. Send a new one from the client’s profile.")
-    if message.item_id is None or message.client_id is None:
+    if message.item_id is None or message.client_id is None or message.kind is MessageKind.BY_CLIENT:
         return letters.resend(session, who, message, now, attachment=attachment)
     notes, why = _still_holding(session, message, now)
     if not notes:
@@ -274,6 +274,7 @@ def _shrink(session: Session, message: Message, why: str, now: datetime) -> None
 def _waiting(session: Session, item_ids: Sequence[int]) -> dict[tuple[int, int], list[_Waiting]]:
     """Return by item and client what waits about their places, the newest first."""
     several = [kind for kind in MessageKind if kind is not kind.of_one]
+    several.append(MessageKind.BY_CLIENT)  # word to staff is their own matter
     alone = select(Message).where(Message.item_id.in_(item_ids), Message.kind.not_in(several))
     parts = (
         select(MessagePart, Message)

@@ -95,7 +95,12 @@ def preview(session: Session, shown: Wording, now: datetime) -> Rendered:
         today = locales.day(house.local_date(now), house.locale, long=True)
         made_up = {"payer": "Juniper Aldous", "amount": house.money(15_000), "for": "invoice 2026-1187", "card": "4242"}
         made_up |= {"client": "Juniper Aldous", "first_name": "Juniper", "package": "Five sessions", "count": "2 sessions"}
-        where = {MessageKind.SIGN_IN: "portal/link/…", MessageKind.BOUGHT_ONLINE: "portal/sign-in"}.get(shown.kind, "pay/…")
+        made_up |= {"did": "moved this appointment", "time": "10:00 am", "ends": "10:50 am", "practitioner": "Tamsin Oyelaran"}
+        made_up |= {"more": "Before: the day before, 9:00 am." if shown.kind is MessageKind.BY_CLIENT else "They are new here."}
+        where = {
+            MessageKind.SIGN_IN: "portal/link/…", MessageKind.BOUGHT_ONLINE: "portal/sign-in",
+            MessageKind.BY_CLIENT: "calendar/items/12", MessageKind.SOLD_ONLINE: "packages/online",
+        }.get(shown.kind, "pay/…")  # fmt: skip
         return letter(session, shown, made_up | {"date": today, "link": f"https://practice.example/{where}"})
     day = clock.local_date(now, practice.timezone) + timedelta(days=7)
     starts_at = clock.day_start(day, practice.timezone) + timedelta(hours=10)

@@ -24,7 +24,7 @@ KINDS = {
     MessageKind.CHANGES: "Change of several",
     MessageKind.CANCELLATIONS: "Cancellation of several",
 }
-# What no appointment stands behind: what payers are written about money, and the way into the portal.
+# What no client is told of an appointment: what payers are written about money, the way into the portal, word to staff.
 LETTERS = {
     MessageKind.INVOICE: "Invoice",
     MessageKind.RECEIPT: "Receipt",
@@ -34,6 +34,8 @@ LETTERS = {
     MessageKind.PACKAGE_EXPIRING: "Package about to expire",
     MessageKind.SIGN_IN: "Sign-in link",
     MessageKind.BOUGHT_ONLINE: "Package bought online",
+    MessageKind.BY_CLIENT: "To staff: changed by a client",
+    MessageKind.SOLD_ONLINE: "To staff: package sold online",
 }
 # What staff are written; its words are not the practice's to change.
 STAFF = {MessageKind.TONIGHT: "Tonight", MessageKind.LAST_NIGHT: "Last night"}
@@ -104,6 +106,27 @@ SIGN_IN_PLACEHOLDERS = {
     "practice": "the practice’s name",
     "phone": "the practice’s phone",
 }
+BY_CLIENT_PLACEHOLDERS = {
+    "client": "the client’s name",
+    "did": "what they did: booked, moved or cancelled (late) this appointment",
+    "date": "the day, with its weekday",
+    "time": "when it begins",
+    "ends": "when it ends",
+    "practitioner": "who gives the session",
+    "more": "when it was before; of a late cancellation, what the policy bills",
+    "link": "the address of the appointment",
+    "practice": "the practice’s name",
+}
+SOLD_PLACEHOLDERS = {
+    "client": "the client’s name",
+    "package": "the package’s name",
+    "amount": "what was paid",
+    "date": "the day",
+    "practitioner": "with whom",
+    "more": "that they are new here, or that it could not be sold",
+    "link": "the address of what was bought online",
+    "practice": "the practice’s name",
+}
 NEEDED = {
     MessageKind.INVOICE: ("{here}", "nobody finds the document"),
     MessageKind.SIGN_IN: ("{link}", "nobody can sign in"),
@@ -113,7 +136,18 @@ LETTER_SUBJECT_PLACEHOLDERS = ("practice", "date", "what")
 SUBJECT_PLACEHOLDERS = ("date", "time", "practice", "count")
 _BRACES = re.compile(r"\{([^{}\n]*)\}")
 _SIGNED = "\n\nIf you have a question, ask {practice}: {phone}\n"
+_CHOSEN = "\nWhether you are written this is your choice, under Your account.\n"
 _WHEN = "\n\n{date}\n{time} to {ends}, {how}\nWith {practitioner}\n{location}"
+
+
+_OF_LETTER = {
+    MessageKind.PACKAGE_EXPIRING: PACKAGE_PLACEHOLDERS,
+    MessageKind.INVOICE: INVOICE_PLACEHOLDERS,
+    MessageKind.SIGN_IN: SIGN_IN_PLACEHOLDERS,
+    MessageKind.BOUGHT_ONLINE: BOUGHT_PLACEHOLDERS,
+    MessageKind.BY_CLIENT: BY_CLIENT_PLACEHOLDERS,
+    MessageKind.SOLD_ONLINE: SOLD_PLACEHOLDERS,
+}
 
 
 @dataclass(frozen=True)
@@ -133,16 +167,8 @@ class Wording:
     @property
     def placeholders(self) -> dict[str, str]:
         """Return what a message of this kind may name."""
-        if self.kind is MessageKind.PACKAGE_EXPIRING:
-            return PACKAGE_PLACEHOLDERS
-        if self.kind is MessageKind.INVOICE:
-            return INVOICE_PLACEHOLDERS
-        if self.kind is MessageKind.SIGN_IN:
-            return SIGN_IN_PLACEHOLDERS
-        if self.kind is MessageKind.BOUGHT_ONLINE:
-            return BOUGHT_PLACEHOLDERS
         if self.kind not in KINDS:
-            return LETTER_PLACEHOLDERS
+            return _OF_LETTER.get(self.kind, LETTER_PLACEHOLDERS)
         return PLACEHOLDERS if self.kind is self.kind.of_one else PLACEHOLDERS_OF_SEVERAL
 
     @property
@@ -191,6 +217,11 @@ USUAL = {
         Wording(MessageKind.SIGN_IN, "Your way in to {practice}",
                 "Hello,\n\nthis link opens your page at {practice}, once, within 20 minutes:\n\n{link}\n\nIf you did not ask "
                 "for it, leave it alone: nobody gets in without it." + _SIGNED),
+        Wording(MessageKind.BY_CLIENT, "Changed by a client: {date}",
+                "{client} {did}:\n\n{date}\n{time} to {ends}, with {practitioner}\n\n{more}\n\nSee it: {link}\n" + _CHOSEN),
+        Wording(MessageKind.SOLD_ONLINE, "A package was bought online, {date}",
+                "{client} bought “{package}” with {practitioner} on the online booking page and paid {amount}.\n\n{more}\n\n"
+                "See it: {link}\n" + _CHOSEN),
     )
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from clinic.kernel.database import Base
 
 
 class MessageKind(StrEnum):
-    """Name what a message tells: a client of an appointment or the way into the portal, a payer of money, staff of a night."""
+    """Name what a message tells: a client of an appointment or the portal, a payer of money, staff of a night or a client."""
 
     CONFIRMATION = "confirmation"
     CHANGE = "change"
@@ -26,6 +26,9 @@ class MessageKind(StrEnum):
     PACKAGE_EXPIRING = "package_expiring"
     SIGN_IN = "sign_in"
     BOUGHT_ONLINE = "bought_online"
+    # To staff: what a client did by themselves in the portal or on the online booking page.
+    BY_CLIENT = "by_client"
+    SOLD_ONLINE = "sold_online"
     # The same of several appointments in one message: a series, or a change of many.
     CONFIRMATIONS = "confirmations"
     CHANGES = "changes"

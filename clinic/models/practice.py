@@ -36,6 +36,14 @@ class FeedDetail(StrEnum):
     FULL = "full"
 
 
+class ClientMail(StrEnum):
+    """Name of whose calendar a user is written when a client books, moves, cancels or buys by themselves."""
+
+    NONE = "none"
+    OWN = "own"
+    ALL = "all"
+
+
 class JobStatus(StrEnum):
     """Name how far one job came for one local date."""
 
@@ -173,6 +181,9 @@ class User(Base):
     shows_legend: Mapped[bool] = mapped_column(default=False)
     # Whether they are written in the evening what the night will do, and in the morning what it did.
     wants_night_mail: Mapped[bool] = mapped_column(default=False)
+    client_mail: Mapped[ClientMail] = mapped_column(default=ClientMail.OWN)
+    # The last row of the audit trail up to which they have seen what clients changed by themselves.
+    clients_seen_id: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     roles: Mapped[list["UserRole"]] = relationship(lazy="raise", back_populates="user", cascade="all, delete-orphan")
 

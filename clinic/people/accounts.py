@@ -12,8 +12,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import bindparam, delete, func, select, true, update
 from sqlalchemy.orm import Session
 
-from clinic.kernel.errors import NotFoundError
-from clinic.models.practice import Practice, User, UserRole, WebSession
+from clinic.kernel.errors import NotFoundError, RefusalError
+from clinic.models.practice import ClientMail, Practice, User, UserRole, WebSession
 from clinic.people import passwords, throttle
 from clinic.practice import audit, settings
 from clinic.practice.permissions import Actor, Permission
@@ -226,6 +226,20 @@ def want_night_mail(session: Session, who: Actor, now: datetime, *, is_wanted: b
     if user.wants_night_mail != is_wanted:
         user.wants_night_mail = is_wanted
         audit.record(session, who, "chose night mail", "user", user.id, now, is_wanted=is_wanted)
+
+
+def want_client_mail(session: Session, who: Actor, now: datetime, *, choice: ClientMail) -> None:
+    """Choose of whose calendar one is written when a client changes something. Must run inside `writing()`; safe to repeat.
+
+    Raises:
+        RefusalError: they are confined to their own work and ask for everyone's.
+    """
+    if choice is ClientMail.ALL and who.own_practitioner_id is not None:
+        raise RefusalError("You see your own calendar only.", field="client_mail")
+    user = own_account(session, who)
+    if user.client_mail is not choice:
+        user.client_mail = choice
+        audit.record(session, who, "chose client mail", "user", user.id, now, choice=choice.value)
 
 
 def change_password(session: Session, who: Actor, password_hash: str, now: datetime) -> None:

@@ -17,6 +17,7 @@ BLUEPRINTS = (
     "book",
     "booking",
     "bulk",
+    "by_clients",
     "calendar",
     "cards",
     "changes",

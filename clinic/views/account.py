@@ -1,10 +1,14 @@
 """Your account: your own password, and where you are signed in."""
 
+from typing import Any
+
 from flask import Blueprint, request, url_for
 
-from clinic.forms.account import ChangePasswordForm, NightMailForm
+from clinic.forms.account import ChangePasswordForm, ClientMailForm, NightMailForm
+from clinic.forms.base import HouseForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
+from clinic.models.practice import ClientMail
 from clinic.people import accounts
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now, requires
@@ -74,10 +78,34 @@ def night_mail() -> Answer:
     return leave(url_for(".show"))
 
 
-def _shown(form: ChangePasswordForm) -> Answer:
+@bp.route("/client-mail", methods=["GET", "POST"])
+@requires(Permission.SIGNED_IN)
+def client_mail() -> Answer:
+    """Choose of whose calendar an e-mail comes when a client changes something by themselves."""
+    if request.method == "GET":
+        return leave(url_for(".show"))
+    form = _client_mail_form(request.form)
+    if form.validate():
+        with writing() as session:
+            accounts.want_client_mail(session, actor(), now(), choice=form.client_mail.data)
+        say("Saved whether you are written what clients change.")
+    return _shown(form)
+
+
+def _client_mail_form(posted: Any = None, chosen: ClientMail | None = None) -> ClientMailForm:
+    form, who = ClientMailForm(posted, client_mail=chosen), actor()
+    form.offer(has_calendar=who.practitioner_id is not None, sees_all=who.own_practitioner_id is None)
+    return form
+
+
+def _shown(form: HouseForm) -> Answer:
     with reading() as session:
         user = accounts.own_account(session, actor())
         sessions = accounts.sessions_for(session, actor(), now())
-    own = actor().practitioner_id
-    return page("account/show.html", form=form, then=url_for(".show"), user=user, sessions=sessions, own=own,
-                night_form=NightMailForm(obj=user) if actor().may(Permission.SEE_NIGHT) else None)  # fmt: skip
+    return page(
+        "account/show.html", form=form, then=url_for(".show"), user=user, sessions=sessions, own=actor().practitioner_id,
+        password_form=form if isinstance(form, ChangePasswordForm) else ChangePasswordForm(),
+        client_form=form if isinstance(form, ClientMailForm) else _client_mail_form(chosen=user.client_mail),
+        may_book=actor().may(Permission.BOOK),
+        night_form=NightMailForm(obj=user) if actor().may(Permission.SEE_NIGHT) else None,
+    )  # fmt: skip

@@ -10,7 +10,7 @@ from flask_login import current_user
 from htmx_flask import request as htmx_request
 from sqlalchemy.orm import Session
 
-from clinic.calendar import columns, live, months, sheets
+from clinic.calendar import by_clients, columns, live, months, sheets
 from clinic.calendar.columns import EVERYONE, Filters
 from clinic.calendar.grid import Column
 from clinic.kernel.database import reading, writing
@@ -81,7 +81,8 @@ def month() -> Answer:
         choices = columns.choices(session, whose)
         asked, shown = _shown(asked, whose)
         weeks = months.weeks(session, g.house, shown, asked.day, now(), filters=asked.filters) if shown else []
-    return page("calendar/month.html", asked=asked, weeks=weeks, choices=choices, **_around(asked, []))
+        new = unseen(session)
+    return page("calendar/month.html", asked=asked, weeks=weeks, choices=choices, by_clients=new, **_around(asked, []))
 
 
 @bp.get("/calendar/sheet")
@@ -149,8 +150,14 @@ def _show(view: str) -> Answer:
         choices = columns.choices(session, whose)
         asked, shown = _shown(asked, whose)
         made = _columns(session, asked, shown)
-        seen = live.seen(session, made, today())
-    return page("calendar/grid.html", asked=asked, columns=made, choices=choices, seen=seen.words, **_around(asked, made))
+        seen, new = live.seen(session, made, today()), unseen(session)
+    return page("calendar/grid.html", asked=asked, columns=made, choices=choices, seen=seen.words, by_clients=new,
+                **_around(asked, made))  # fmt: skip
+
+
+def unseen(session: Session) -> int:
+    """Return how many changes by clients who is asking has not seen; nothing to who does not book."""
+    return by_clients.count(session, actor(), now()) if actor().may(Permission.BOOK) else 0
 
 
 def actor_shows_legend() -> bool:

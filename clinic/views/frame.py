@@ -44,7 +44,12 @@ class Coming:
 NIGHT, NIGHT_EVERY = "clinic-night", timedelta(minutes=1)
 # Label, the endpoint it leads to, the right it needs, the blueprints it is current for.
 WAYS_IN: tuple[tuple[str, str, Permission, tuple[str, ...]], ...] = (
-    ("Schedule", "calendar.home", Permission.SEE_CALENDAR, ("calendar", "booking", "changes", "feeds", "types", "hours")),
+    (
+        "Schedule",
+        "calendar.home",
+        Permission.SEE_CALENDAR,
+        ("calendar", "booking", "by_clients", "changes", "feeds", "types", "hours"),
+    ),
     (
         "Clients",
         "clients.index",

@@ -28,8 +28,9 @@ def changes() -> Answer:
             return Response(status=204)
         made = calendar.columns_of(session, asked)
         fresh = live.seen(session, made, today)
+        unseen = calendar.unseen(session)
     frame = calendar.hours_frame(made)
     return render_template(
         "calendar/_news.html", asked=asked, seen=fresh.words, columns=live.news(made, fresh, words),
-        is_new_window=bool(made) and request.args.get("hours") != str(made[0].window), **frame,
+        by_clients=unseen, is_new_window=bool(made) and request.args.get("hours") != str(made[0].window), **frame,
     )  # fmt: skip

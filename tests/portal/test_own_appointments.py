@@ -100,7 +100,8 @@ def test_cancelling_in_time_costs_nothing_frees_the_time_and_tells_everyone(sess
     cancel(session, cleo, item, later)
     (seat,) = item.attendees
     assert (seat.status, seat.status_reason, item.is_blocking) == (Status.CANCELLED_BY_CLIENT, reasons.IN_PORTAL, False)
-    assert [message.kind for message in session.scalars(select(Message).order_by(Message.id))][-1] is MessageKind.CANCELLATION
+    kinds = [message.kind for message in session.scalars(select(Message).order_by(Message.id))]
+    assert kinds[-2:] == [MessageKind.CANCELLATION, MessageKind.BY_CLIENT], "the client, and whose calendar it is"
     entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "set status")).one()
     assert (entry.user_id, entry.roles, entry.detail["by_client"]) == (None, "client", cast.cleo_id)
     assert live.last_change(session, item.id).name == "The client"
