@@ -14,7 +14,7 @@ from clinic.kernel.errors import RefusalError
 from clinic.models.billing import Fee, Invoice, InvoiceKind, InvoiceLine, Share
 from clinic.models.calendar import Attendee, Item, ItemKind, Mode, Status
 from clinic.models.money import Account, Posting
-from clinic.models.people import Contact
+from clinic.models.people import Client, Contact
 from clinic.models.practice import Location, Practitioner
 from clinic.practice import settings
 from clinic.practice.places import OFFICE, TELEHEALTH
@@ -52,6 +52,17 @@ def exists(session: Session, client_id: int, first: date, last: date, now: datet
     return session.scalar(chosen.limit(1)) is not None
 
 
+def clients_with_any(
+    session: Session, first: date, last: date, now: datetime, *, given_by: int | None, location_id: int | None = None
+) -> list[tuple[int, str]]:
+    """List the clients who have such a session, by name; perhaps given by one practitioner or at one location alone."""
+    chosen = _sessions(session, None, first, last, now, given_by=given_by).with_only_columns(Attendee.client_id)
+    if location_id is not None:
+        chosen = chosen.where(Item.location_id == location_id)
+    found = session.scalars(select(Client).where(Client.id.in_(chosen)).order_by(Client.sort_name, Client.id))
+    return [(client.id, client.name) for client in found]
+
+
 def of_client(session: Session, client_id: int, first: date, last: date, now: datetime, *, given_by: int | None) -> list[Given]:
     """List those sessions in order; `given_by` one practitioner alone, or None: by whoever.
 
@@ -83,7 +94,7 @@ def of_client(session: Session, client_id: int, first: date, last: date, now: da
 
 
 def _sessions(
-    session: Session, client_id: int, first: date, last: date, now: datetime, *, given_by: int | None
+    session: Session, client_id: int | None, first: date, last: date, now: datetime, *, given_by: int | None
 ) -> Select[*tuple[Any, ...]]:
     practice = settings.practice(session)
     took_place: ColumnElement[bool] = Attendee.status.in_((Status.ARRIVED, Status.ATTENDED))
@@ -103,11 +114,13 @@ def _sessions(
         .outerjoin(Location, Location.id == Item.location_id)
         .outerjoin(Fee, Fee.id == InvoiceLine.fee_id)
         .where(
-            Attendee.client_id == client_id, took_place, Attendee.do_not_invoice.is_(False), InvoiceLine.released_at.is_(None),
+            took_place, Attendee.do_not_invoice.is_(False), InvoiceLine.released_at.is_(None),
             Invoice.kind == InvoiceKind.INVOICE, Invoice.issued_at.is_not(None), Item.kind == ItemKind.APPOINTMENT,
             Item.deleted_at.is_(None), *_between(practice.timezone, first, last),
         )
     )  # fmt: skip
+    if client_id is not None:
+        chosen = chosen.where(Attendee.client_id == client_id)
     return chosen if given_by is None else chosen.where(Item.practitioner_id == given_by)
 
 

@@ -8,16 +8,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, String, cast, func, literal, null, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
-from clinic.billing import documents, invoices, joint, payments, receipts, statements
+from clinic.billing import attended, documents, invoices, joint, payments, receipts, statements, superbills
 from clinic.billing.documents import Door
 from clinic.billing.paper import Paper
 from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, Share
 from clinic.models.calendar import Attendee
 from clinic.models.money import Account, LedgerTransaction, Payment, Posting
 from clinic.models.people import Client, Contact
+from clinic.people import clients
 from clinic.practice.permissions import Actor, Permission
 
-INVOICE, CREDIT_NOTE, RECEIPT, STATEMENT = "invoice", "credit_note", "receipt", "statement"
+INVOICE, CREDIT_NOTE, RECEIPT, STATEMENT, SUPERBILL = "invoice", "credit_note", "receipt", "statement", "superbill"
 Condition = ColumnElement[bool]
 Made = tuple[str, bytes, str]  # the hash its PDF is kept under, the PDF, what its file is called
 
@@ -78,23 +79,22 @@ class Kind:
     listed: Callable[[Actor, Wish, Condition | None], Any] | None = None  # which invoices are about the client
     summed: Callable[[Session, Actor, Wish, datetime], list[Summary]] | None = None
     needs: Permission = Permission.SEE_INVOICES
-    is_of_practice: bool = True  # offered for the whole practice, too
     is_usual: bool = True  # ticked until someone chooses
 
 
-def offered(who: Actor, *, of_client: bool) -> dict[str, Kind]:
-    """Return the kinds this person may have, of a client or of the whole practice."""
-    return {name: kind for name, kind in KINDS.items() if who.may(kind.needs) and (of_client or kind.is_of_practice)}
+def offered(who: Actor) -> dict[str, Kind]:
+    """Return the kinds this person may have."""
+    return {name: kind for name, kind in KINDS.items() if who.may(kind.needs)}
 
 
-def usual(who: Actor, *, of_client: bool) -> tuple[str, ...]:
+def usual(who: Actor) -> tuple[str, ...]:
     """Return the kinds that are shown until someone chooses."""
-    return tuple(name for name, kind in offered(who, of_client=of_client).items() if kind.is_usual)
+    return tuple(name for name, kind in offered(who).items() if kind.is_usual)
 
 
 def listed(who: Actor, wish: Wish) -> Any:
     """Return the listed documents wished for as a subquery: kind, id, number, day, payer, amount; None: of no such kind."""
-    kinds = offered(who, of_client=wish.client_id is not None)
+    kinds = offered(who)
     about = _about(wish)  # once: what it names is named in the statement once
     chosen = [kind.listed(who, wish, about) for name, kind in kinds.items() if name in wish.kinds and kind.listed is not None]
     if not chosen:
@@ -104,7 +104,7 @@ def listed(who: Actor, wish: Wish) -> Any:
 
 def summed(session: Session, who: Actor, wish: Wish, now: datetime) -> list[tuple[str, Summary]]:
     """Return what is drawn up for the days themselves, of the kinds wished for."""
-    kinds = offered(who, of_client=wish.client_id is not None)
+    kinds = offered(who)
     chosen = [(name, kind.summed) for name, kind in kinds.items() if name in wish.kinds and kind.summed is not None]
     return [(name, each) for name, find in chosen for each in find(session, who, wish, now)]
 
@@ -246,9 +246,26 @@ def _make_statement(press: Press, who: Actor, about: Subject, now: datetime) -> 
     )
 
 
+def _superbills(session: Session, who: Actor, wish: Wish, now: datetime) -> list[Summary]:
+    if wish.client_id is None:
+        given_by, place = wish.practitioner_id, wish.location_id
+        found = attended.clients_with_any(session, wish.first, wish.last, now, given_by=given_by, location_id=place)
+        return [Summary(client_id, client_id, name) for client_id, name in found]
+    if wish.payer_id is not None or not superbills.has_sessions(session, who, wish.client_id, wish.first, wish.last, now):
+        return []
+    return [Summary(wish.client_id, wish.client_id, clients.client_for(session, who, wish.client_id).name)]
+
+
+def _make_superbill(press: Press, who: Actor, about: Subject, now: datetime) -> Made:
+    return superbills.superbill(press.reader, press.writer, press.paper, who, about.client_id, about.first, about.last, now)
+
+
 KINDS: dict[str, Kind] = {
     INVOICE: Kind("Invoices", "Invoice", _make_invoice, listed=_invoices),
     CREDIT_NOTE: Kind("Credit notes", "Credit note", _make_invoice, listed=_credit_notes),
     RECEIPT: Kind("Receipts", "Receipt", _make_receipt, listed=_receipts),
     STATEMENT: Kind("Statements", "Statement", _make_statement, summed=_statements, is_usual=False),
+    SUPERBILL: Kind(
+        "Superbills", "Superbill", _make_superbill, summed=_superbills, needs=Permission.SEE_DIAGNOSES, is_usual=False
+    ),
 }

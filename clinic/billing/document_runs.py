@@ -114,6 +114,8 @@ def run_for(session: Session, who: Actor, run_id: int) -> DocumentRun:
         clients.client_for(session, who, run.client_id)
     elif not who.may(Permission.EXPORT_DOCUMENTS):
         raise NotFoundError("document run")
+    if not set(wish_of(run).kinds) <= set(document_kinds.offered(who)):
+        raise NotFoundError("document run")  # superbills, to who may see diagnoses no more
     return run
 
 

@@ -130,6 +130,13 @@ def superbill_pdf(
         RefusalError: the range runs backwards, or holds more sessions than a superbill has.
         UnprintableError: this one document could not be made.
     """
+    return superbill(reader, writer, paper, who, client_id, first, last, now)[1:]
+
+
+def superbill(
+    reader: Door, writer: Door, paper: Paper, who: Actor, client_id: int, first: date, last: date, now: datetime
+) -> tuple[str, bytes, str]:
+    """Return the hash a superbill is kept under, its PDF and the name of its file, as `superbill_pdf` makes them."""
     with reader() as session:
         shown = superbill_for(session, who, client_id, first, last, now)
         content = json.dumps([paper.version(SUPERBILL), asdict(shown)], sort_keys=True, default=str)
@@ -143,7 +150,7 @@ def superbill_pdf(
         if session.get(StoredDocument, key) is None:
             session.add(StoredDocument(content_hash=key, pdf=made, created_at=now))
         audit.record(session, who, "took superbill", "client", client_id, now)
-    return made, file_name(shown)
+    return key, made, file_name(shown)
 
 
 def file_name(shown: Superbill) -> str:

@@ -29,7 +29,7 @@ from clinic.views.invoice_tabs import tabs
 bp = Blueprint("billing_documents", __name__)
 FIRST_STEPS = timedelta(seconds=1.5)  # what is made before the answer: a short series whole
 # The pages of what is drawn up for the days themselves, and how they call whose it is.
-SUMMARIES = {document_kinds.STATEMENT: ("statements", "payer_id")}
+SUMMARIES = {document_kinds.STATEMENT: ("statements", "payer_id"), document_kinds.SUPERBILL: ("superbills", "client_id")}
 DRAWN_MAX = 50  # of those, shown by name
 OF_CLIENT, OF_PRACTICE = "billing_documents.of_client", "billing_documents.of_practice"
 
@@ -142,7 +142,7 @@ def _begun(run_id: int) -> Answer:
 
 
 def _form(client_id: int | None, data: Mapping[str, Any]) -> DocumentsForm:
-    kinds = {name: kind.words for name, kind in document_kinds.offered(actor(), of_client=client_id is not None).items()}
+    kinds = {name: kind.words for name, kind in document_kinds.offered(actor()).items()}
     with reading() as session:
         if client_id is not None:
             clients.client_for(session, actor(), client_id)
@@ -154,7 +154,7 @@ def _form(client_id: int | None, data: Mapping[str, Any]) -> DocumentsForm:
 
 def _shown(client_id: int | None, form: DocumentsForm) -> Answer:
     presets = spans.presets(g.house.local_date(now()))
-    usual = document_kinds.usual(actor(), of_client=client_id is not None)
+    usual = document_kinds.usual(actor())
     if request.method == "GET":
         form.choose(presets[0].first, presets[0].last, usual)
     is_read = request.method == "GET" or not (form.first.errors or form.last.errors or form.kind.errors)

@@ -21,7 +21,7 @@ from clinic.billing import (
     invoices,
     payments,
 )
-from clinic.billing.document_kinds import CREDIT_NOTE, INVOICE, RECEIPT, STATEMENT, Press, Wish
+from clinic.billing.document_kinds import CREDIT_NOTE, INVOICE, RECEIPT, STATEMENT, SUPERBILL, Press, Wish
 from clinic.billing.invoices import NewLine
 from clinic.billing.paper import UnprintableError
 from clinic.jobs import housekeeping, print_documents
@@ -312,6 +312,31 @@ def test_who_may_have_what_and_that_it_is_written_down(press, cast, shelf):
         assert [(each.object_id, each.detail["whole_practice"], each.detail["count"]) for each in entries] == [
             (run_id, True, 6), (of_pat, False, 5),
         ]  # fmt: skip
+
+
+def test_superbills_are_only_for_who_may_see_diagnoses_and_of_who_had_a_session(press, cast, write):
+    with write() as session:
+        share = give(session, cast, hour=9)
+        (billed,) = invoices.bill_attendee(session, cast.olga, share.attendee_id, LATER)
+        give(session, cast, hour=10, client_id=cast.otto_id)  # not invoiced
+    wish = replace(WISH, kinds=(SUPERBILL,))
+    with press.writer() as session:
+        for client_id in (cast.cleo_id, None):
+            whose = [each.client_id for _, each in
+                     document_kinds.summed(session, cast.bill, replace(wish, client_id=client_id), LATER)]  # fmt: skip
+            assert whose == [cast.cleo_id]
+        assert not document_kinds.summed(session, cast.bill, replace(wish, location_id=cast.mill_id), LATER)
+        assert not document_kinds.summed(session, cast.bill, replace(wish, client_id=cast.otto_id), LATER)
+        with pytest.raises(RefusalError):
+            document_runs.ask(session, cast.fay, replace(wish, client_id=cast.cleo_id), RunShape.PDF, LATER)
+    with press.writer() as session:
+        run_id = document_runs.ask(session, cast.pat, replace(wish, client_id=cast.cleo_id), RunShape.PDF, LATER).id
+    assert document_making.work(press, run_id, lambda: LATER, TURN)
+    (part,) = document_making.parts(press, run_id)
+    assert "90834" in words(part.pdf)[0]
+    assert billed.number
+    with press.reader() as session, pytest.raises(NotFoundError):  # at the desk now
+        document_runs.run_for(session, replace(cast.pat, roles=cast.fay.roles), run_id)
 
 
 def test_what_cannot_be_asked_for_is_refused_and_old_series_are_let_go(press, cast, shelf, monkeypatch):
