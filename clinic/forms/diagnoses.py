@@ -1,10 +1,10 @@
 """A client's diagnosis."""
 
-from clinic.forms.base import DayField, HouseForm, WholeField, line
+from clinic.forms.base import DayField, PageForm, WholeField, line
 from clinic.people.diagnoses import CODE_CHARS_MAX, DIAGNOSES_MAX, Details
 
 
-class DiagnosisForm(HouseForm):
+class DiagnosisForm(PageForm):
     """Ask for a diagnosis. The names are the details' own."""
 
     code = line("ICD-10 code", required=True, most=CODE_CHARS_MAX)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.models.people import Diagnosis
 from clinic.people import clients
-from clinic.practice import audit
+from clinic.practice import audit, standing
 from clinic.practice.permissions import Actor, Permission
 
 DIAGNOSES_MAX = 50  # of one client, ended ones included
@@ -84,16 +84,29 @@ def add(session: Session, who: Actor, client_id: int, details: Details, now: dat
     return diagnosis.id
 
 
-def change(session: Session, who: Actor, client_id: int, diagnosis_id: int, details: Details, now: datetime) -> None:
+def change(
+    session: Session,
+    who: Actor,
+    client_id: int,
+    diagnosis_id: int,
+    details: Details,
+    now: datetime,
+    *,
+    shown: str | None = None,
+) -> None:
     """Change a diagnosis; superbills say from now on what it says. Must run inside `writing()`.
 
+    Args:
+        shown: the print of the details that were seen when it was opened (`standing.print_of`).
+
     Raises:
+        StaleError: someone changed it since.
         NotAllowedError: they may not change diagnoses.
         NotFoundError: there is none, or the client is not theirs.
         RefusalError: the code is none, or holds already on one of these days.
     """
     who.must(Permission.EDIT_DIAGNOSES)
-    found(session, who, client_id, diagnosis_id)
+    standing.refuse_stale(shown, standing.print_of(found(session, who, client_id, diagnosis_id).details))
     rows = _rows(session, client_id)
     diagnosis = next(row for row in rows if row.id == diagnosis_id)
     _write(session, diagnosis, details, [row for row in rows if row is not diagnosis])

@@ -6,9 +6,10 @@ from clinic.forms.diagnoses import DiagnosisForm
 from clinic.kernel.database import reading, writing
 from clinic.kernel.errors import RefusalError
 from clinic.people import clients, diagnoses
+from clinic.practice import standing
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now, requires
-from clinic.views.answer import Answer, leave, page, say
+from clinic.views.answer import Answer, leave, page, posted, say
 from clinic.views.clients import profile_context
 
 bp = Blueprint("diagnoses", __name__, url_prefix="/clients/<int:client_id>/diagnoses")
@@ -36,7 +37,7 @@ def add(client_id: int) -> Answer:
     with reading() as session:
         head = clients.profile(session, actor(), client_id).head
     today = g.house.local_date(now())
-    form = DiagnosisForm(request.form if request.method == "POST" else None, data={"from_date": today})
+    form = DiagnosisForm(posted(), data={"from_date": today})
     if request.method == "POST" and form.validate():
         try:
             with writing() as session:
@@ -54,14 +55,16 @@ def change(client_id: int, diagnosis_id: int) -> Answer:
     with reading() as session:
         head = clients.profile(session, actor(), client_id).head
         known = diagnoses.found(session, actor(), client_id, diagnosis_id)
-    form = DiagnosisForm(request.form if request.method == "POST" else None, data=vars(known.details))
+    shown = standing.print_of(known.details)
+    form = DiagnosisForm(posted(), data=vars(known.details) | {"shown": shown})
     if request.method == "POST" and form.validate():
         try:
             with writing() as session:
-                diagnoses.change(session, actor(), client_id, diagnosis_id, form.details(), now())
+                diagnoses.change(session, actor(), client_id, diagnosis_id, form.details(), now(), shown=form.shown.data)
             say("The diagnosis is saved.")
         except RefusalError as error:
             form.refuse(error)
+            form.shown.data = shown  # what stands is named in the page: saving again is over that
     return page("diagnoses/form.html", form=form, then=url_for(".index", client_id=client_id), client=head, known=known)
 
 

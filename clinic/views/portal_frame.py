@@ -36,6 +36,8 @@ PAGES = (
     ("Cards", "portal_cards.index"),
     ("Details", "portal_details.details"),
 )
+# A page without a word of its own stands under another's.
+PART_OF = {"portal_statements": "portal_invoices"}
 
 
 def shown() -> dict[str, Any]:
@@ -44,7 +46,9 @@ def shown() -> dict[str, Any]:
     return {
         "home_url": url_for("portal.home"),
         "nav": [
-            Word(label, url_for(endpoint), endpoint.partition(".")[0] == request.blueprint)
+            Word(
+                label, url_for(endpoint), endpoint.partition(".")[0] == PART_OF.get(request.blueprint or "", request.blueprint)
+            )
             for label, endpoint in PAGES
             if endpoint in current_app.view_functions and who.client_id is not None
         ],

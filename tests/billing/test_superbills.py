@@ -217,6 +217,14 @@ def test_the_page_and_the_pdf_say_it_and_the_front_desk_sees_no_diagnosis(write,
     assert refused.status_code == 422
     assert "Enter an ICD-10 code such as F41.1." in refused.text
     assert 'value="sad"' in refused.text
+    opened = pat.get(f"{here}/diagnoses/1").text
+    shown = opened.partition('name="shown" type="hidden" value="')[2].partition('"')[0]
+    for status in (303, 409):  # saved once; saved again from what was open before that
+        moved = {**posted, "description": f"Depression, δύσκολη {status}", "shown": shown}
+        answer = pat.post(f"{here}/diagnoses/1", data=moved)
+        assert answer.status_code == status
+    assert "Stands now: F33.1 Depression, δύσκολη 303" in answer.text
+    assert 'value="Depression, δύσκολη 409"' in answer.text
     asked = "first=2026-01-01&last=2026-12-31"
     page = pat.get(f"{here}/superbill?{asked}").text
     for words in ("F33.1", "Depression, δύσκολη", "NPI 1234567893", "90834", f"{here}/superbill/pdf?"):
