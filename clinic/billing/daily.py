@@ -172,12 +172,14 @@ def _surveyed(session: Session, practice: Practice, period: Period, since: date,
         return Survey()
     seen, failed = _seen(session, period)
     due = [(share, payer) for share, payer in found if _is_due(share, payer, practice, period, seen, failed)]
-    shares = [share for share, _ in due]
+    due_ids = {share.id for share, _ in due}
+    # What a line typed by hand held back in an earlier night is due no more, and still waits to be linked.
+    shares = [share for share, payer in found if share.id in due_ids or _is_from_then(share, payer, practice)]
     typed = typed_lines(session, shares, practice)
     kept, held = _without_typed(shares, typed, practice)
     cents = work.shares_cents(session, shares, practice) if shares else {}
     works = {share.id: _work(share, practice, cents[share.id]) for share in shares}
-    billed = {share.id for share in kept if _bills(share, practice, cents[share.id])}
+    billed = {share.id for share in kept if share.id in due_ids and _bills(share, practice, cents[share.id])}
     return Survey(
         planned=tuple(_grouped([(works[share.id], payer) for share, payer in due if share.id in billed], period)),
         held=tuple(Held(works[share.id], line.id, line.number) for share, line in held),
@@ -274,10 +276,10 @@ def typed_lines(session: Session, shares: Collection[Candidate], practice: Pract
 
 
 def _is_due(share: Candidate, payer: Payer, practice: Practice, period: Period, seen: set[date], failed: set[int]) -> bool:
-    session_date, from_date = _day(share, practice), billed_from(payer, practice)
+    session_date = _day(share, practice)
     if share.bill_again_at is not None:
         return True
-    if from_date is None or session_date < from_date:
+    if not _is_from_then(share, payer, practice):
         return False
     if session_date >= period.first:
         return True
@@ -288,6 +290,11 @@ def _is_due(share: Candidate, payer: Payer, practice: Practice, period: Period, 
     changed_on = clock.local_date(share.attendee.billing_changed_at, practice.timezone)
     first_run = period.of(session_date)
     return first_run not in seen or share.payer_id in failed or changed_on > first_run
+
+
+def _is_from_then(share: Candidate, payer: Payer, practice: Practice) -> bool:
+    from_date = billed_from(payer, practice)
+    return from_date is not None and _day(share, practice) >= from_date
 
 
 def billed_from(payer: Contact | Payer, practice: Practice) -> date | None:

@@ -1,5 +1,6 @@
 """What the nights leave for a person: work let go, too old or billed by hand, drafts, and what was never answered."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -23,6 +24,7 @@ UNCONFIRMED_DAYS = timedelta(days=60)
 DRAFT_AGE = timedelta(days=1)
 RELEASED = "It was on an invoice or a package and was let go."
 OLDER = "It is on no invoice, and older than what a run looks back on."
+PASSED = "It is on no invoice, and the run of its day has passed."
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ class Left:
 def all_of(session: Session, survey: Survey, day: date, now: datetime) -> list[Left]:
     """List what is left for a person, oldest first within its kind. `day` is the date that the coming run bills."""
     practice = settings.practice(session)
-    left = _unanswered(session, now) + _drafts(session, now) + _waiting(session, practice, day)
+    works = [each for planned in survey.planned for each in planned.works] + [held.work for held in survey.held]
+    seen = {each.share_id for each in works if each.session_date < day}
+    left = _unanswered(session, now) + _drafts(session, now) + _waiting(session, practice, day, seen)
     left += [
         Left(
             held.work.client_name, held.work.session_date, held.work.total_cents,
@@ -121,8 +125,8 @@ def _called(number: str | None) -> str:
     return f"invoice {number}" if number else "a draft"
 
 
-def _waiting(session: Session, practice: Practice, day: date) -> list[Left]:
-    """List work that was let go, and work too old for the coming runs; in one query."""
+def _waiting(session: Session, practice: Practice, day: date, seen: Collection[int]) -> list[Left]:
+    """List work that was let go, and work that no coming run bills; in one query. `seen` shares are the coming run's."""
     live = select(InvoiceLine.id).where(InvoiceLine.share_id == Share.id, InvoiceLine.released_at.is_(None))
     is_released: ColumnElement[bool] = Share.released_at.is_not(None)
     if practice.invoice_creation is InvoiceCreation.MANUALLY:
@@ -140,22 +144,22 @@ def _waiting(session: Session, practice: Practice, day: date) -> list[Left]:
         )
         .options(joinedload(Share.attendee).options(joinedload(Attendee.client), joinedload(Attendee.item)))
         .order_by(Item.starts_at, Share.id)
-        .limit(LEFT_MAX)
+        .limit(LEFT_MAX + len(seen))
     ).all()  # fmt: skip
     cents = work.shares_cents(session, [share for share, _ in found], practice)
     left = []
     for share, payer in found:
         on, since = clock.local_date(share.attendee.item.starts_at, practice.timezone), daily.billed_from(payer, practice)
         is_old = since is not None and on >= since and (cents[share.id] > 0 or practice.bills_zero_fees)
-        if share.released_at is not None or is_old:
-            words = RELEASED if share.released_at is not None else OLDER
+        if share.id not in seen and (share.released_at is not None or is_old):
+            words = RELEASED if share.released_at is not None else OLDER if on < day - periods.LOOK_BACK else PASSED
             left.append(Left(share.attendee.client.name, on, cents[share.id], words, share_id=share.id))
-    return left
+    return left[:LEFT_MAX]
 
 
 def _is_older(practice: Practice, day: date) -> ColumnElement[bool]:
-    """Say which work no coming run bills by itself: older than what it looks back on, of payers who are billed by runs."""
-    edges = {InvoiceCreation.DAILY: day, InvoiceCreation.MONTHLY: day.replace(day=1)}
+    """Say which work of payers billed by runs may be left: of a day that has ended, or older than a month looks back on."""
+    edges = {InvoiceCreation.DAILY: day, InvoiceCreation.MONTHLY: day.replace(day=1) - periods.LOOK_BACK}
     older = []
     since = daily.left_from(practice) or practice.monthly_from_date
     for creation, from_date in (
@@ -167,7 +171,7 @@ def _is_older(practice: Practice, day: date) -> ColumnElement[bool]:
             continue
         of_payer = InvoiceCreation.AS_PRACTICE if from_date is not None else creation
         is_theirs = [Contact.invoice_creation == of_payer, uninvoiced.is_automatic(),
-                     Item.starts_at < clock.day_start(edge - periods.LOOK_BACK, practice.timezone)]  # fmt: skip
+                     Item.starts_at < clock.day_start(edge, practice.timezone)]  # fmt: skip
         if from_date is not None:
             is_theirs.append(Item.starts_at >= clock.day_start(from_date, practice.timezone))
         else:

@@ -135,6 +135,37 @@ def test_a_line_typed_by_hand_holds_back_one_such_session(session, cast):
     assert [line.share_id for line in lines_of(session, again)] == [first.id]
 
 
+def test_what_no_run_bills_any_more_stays_listed_until_someone_says(session, cast):
+    bills_daily(session)
+    typed, drafted = give(session, cast), give(session, cast, client_id=cast.otto_id)
+    draft = invoices.draft(session, cast.fay, payer_id=cast.cleo_payer_id, client_id=cast.cleo_id, now=NIGHT)
+    line = invoices.add_line(session, draft, NewLine("Session", 15_000, session_date=DAY))
+    other = invoices.draft(session, cast.fay, payer_id=cast.otto_payer_id, client_id=cast.otto_id, now=NIGHT)
+    invoices.add_share(session, other, drafted.id)
+    assert run(session) == []
+    ran(session, DAY)
+    invoices.delete_draft(session, cast.fay, other, NIGHT)
+
+    def left(days):
+        day = DAY + timedelta(days=days)
+        return [(each.share_id, each.line_id, each.words) for each in leftovers.all_of(session, survey(day), day, NIGHT)]
+
+    def survey(day):
+        return daily.survey(session, day)
+
+    for days in (1, 7):
+        # The held one is still held, the other one waits for a word; neither is billed unasked.
+        assert sorted(left(days)) == [
+            (typed.id, line.id, "A line typed by hand on a draft has the same client, date and fee."),
+            (drafted.id, None, leftovers.PASSED),
+        ]
+        assert survey(DAY + timedelta(days=days)).planned == ()
+    assert left(8) == [(typed.id, None, leftovers.OLDER), (drafted.id, None, leftovers.OLDER)]
+    leftovers.bill_again(session, cast.fay, drafted.id, NIGHT)
+    assert [each.works[0].share_id for each in survey(DAY + timedelta(days=1)).planned] == [drafted.id]
+    assert [share_id for share_id, _, _ in left(1)] == [typed.id]
+
+
 @pytest.mark.parametrize(("typed", "is_held"), [
     (NewLine("Session", 15_000, session_date=DAY), True),
     (NewLine("Session", 9_000, session_date=DAY), False),
