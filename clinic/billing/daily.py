@@ -170,8 +170,8 @@ def _surveyed(session: Session, practice: Practice, period: Period, since: date,
     found = candidates.found(session, chosen)
     if not found:
         return Survey()
-    seen, failed = _seen(session, period)
-    due = [(share, payer) for share, payer in found if _is_due(share, payer, practice, period, seen, failed)]
+    seen, failed = seen_by(session, period)
+    due = [(share, payer) for share, payer in found if is_due(share, payer, practice, period, seen, failed)]
     due_ids = {share.id for share, _ in due}
     # What a line typed by hand held back in an earlier night is due no more, and still waits to be linked.
     shares = [share for share, payer in found if share.id in due_ids or _is_from_then(share, payer, practice)]
@@ -275,7 +275,10 @@ def typed_lines(session: Session, shares: Collection[Candidate], practice: Pract
     return {share_id: lines for share_id, lines in fitting.items() if lines}
 
 
-def _is_due(share: Candidate, payer: Payer, practice: Practice, period: Period, seen: set[date], failed: set[int]) -> bool:
+def is_due(
+    share: Candidate | Share, payer: Payer | Contact, practice: Practice, period: Period, seen: set[date], failed: set[int]
+) -> bool:
+    """Say whether the run of a period bills a share, given the runs that are done and whom those left behind."""
     session_date = _day(share, practice)
     if share.bill_again_at is not None:
         return True
@@ -292,7 +295,7 @@ def _is_due(share: Candidate, payer: Payer, practice: Practice, period: Period, 
     return first_run not in seen or share.payer_id in failed or changed_on > first_run
 
 
-def _is_from_then(share: Candidate, payer: Payer, practice: Practice) -> bool:
+def _is_from_then(share: Candidate | Share, payer: Payer | Contact, practice: Practice) -> bool:
     from_date = billed_from(payer, practice)
     return from_date is not None and _day(share, practice) >= from_date
 
@@ -364,8 +367,8 @@ def _parts(works: list[Work]) -> Iterable[tuple[Work, ...]]:
     return (tuple(works[at : at + invoices.LINES_MAX]) for at in range(0, len(works), invoices.LINES_MAX))
 
 
-def _seen(session: Session, period: Period) -> tuple[set[date], set[int]]:
-    """Return the dates whose run is done, of those looked back on, and the payers whom such a run left behind."""
+def seen_by(session: Session, period: Period) -> tuple[set[date], set[int]]:
+    """Return the dates whose run is done, of those a period looks back on, and the payers whom such a run left behind."""
     found = session.execute(
         select(JobRun.local_date, JobRun.status, JobFailure.subject_id)
         .outerjoin(JobFailure, and_(JobFailure.run_id == JobRun.id, JobFailure.subject_type == PAYER))
@@ -380,7 +383,7 @@ def _chosen_date(practice: Practice) -> date:
     return clock.local_date(practice.daily_chosen_at, practice.timezone) if practice.daily_chosen_at else date.min
 
 
-def _day(share: Candidate, practice: Practice) -> date:
+def _day(share: Candidate | Share, practice: Practice) -> date:
     return clock.local_date(share.attendee.item.starts_at, practice.timezone)
 
 

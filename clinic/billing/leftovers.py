@@ -147,19 +147,38 @@ def _waiting(session: Session, practice: Practice, day: date, seen: Collection[i
         .limit(LEFT_MAX + len(seen))
     ).all()  # fmt: skip
     cents = work.shares_cents(session, [share for share, _ in found], practice)
+    coming = {*seen, *_of_coming_month(session, practice, day, [(share, payer) for share, payer in found])}
     left = []
     for share, payer in found:
         on, since = clock.local_date(share.attendee.item.starts_at, practice.timezone), daily.billed_from(payer, practice)
         is_old = since is not None and on >= since and (cents[share.id] > 0 or practice.bills_zero_fees)
-        if share.id not in seen and (share.released_at is not None or is_old):
+        if share.id not in coming and (share.released_at is not None or is_old):
             words = RELEASED if share.released_at is not None else OLDER if on < day - periods.LOOK_BACK else PASSED
             left.append(Left(share.attendee.client.name, on, cents[share.id], words, share_id=share.id))
     return left[:LEFT_MAX]
 
 
+def _of_coming_month(
+    session: Session, practice: Practice, day: date, found: Collection[tuple[Share, Contact]]
+) -> Collection[int]:
+    """Return which shares of the month before the next monthly run bills, since they were entered or changed late."""
+    kinds = (InvoiceCreation.AS_PRACTICE, InvoiceCreation.MONTHLY)
+    is_monthly = practice.invoice_creation is InvoiceCreation.MONTHLY
+    theirs = [
+        (share, payer)
+        for share, payer in found
+        if share.released_at is None and payer.invoice_creation in kinds[0 if is_monthly else 1 :]
+    ]
+    if not theirs:
+        return ()
+    month = periods.monthly(periods.month_end(day))
+    seen, failed = daily.seen_by(session, month)
+    return [share.id for share, payer in theirs if daily.is_due(share, payer, practice, month, seen, failed)]
+
+
 def _is_older(practice: Practice, day: date) -> ColumnElement[bool]:
-    """Say which work of payers billed by runs may be left: of a day that has ended, or older than a month looks back on."""
-    edges = {InvoiceCreation.DAILY: day, InvoiceCreation.MONTHLY: day.replace(day=1) - periods.LOOK_BACK}
+    """Say which work of payers billed by runs may be left: of a day, or for the monthly ones of a month, that has ended."""
+    edges = {InvoiceCreation.DAILY: day, InvoiceCreation.MONTHLY: day.replace(day=1)}
     older = []
     since = daily.left_from(practice) or practice.monthly_from_date
     for creation, from_date in (

@@ -122,6 +122,18 @@ def test_work_too_old_for_any_run_is_listed_for_a_click_and_then_billed(session,
     assert [work.share_id for work in planned.works] == [old.id]
 
 
+def test_what_the_months_run_passed_over_is_listed_and_what_was_entered_late_waits_for_the_next(session, cast):
+    bills_monthly(session, cast)
+    settings.practice(session).monthly_from_date = date(2026, 10, 1)
+    passed, late = (give(session, cast, day=date(2026, 10, 28), hour=hour) for hour in (9, 11))
+    late.attendee.billing_changed_at = datetime(2026, 11, 3, 15, tzinfo=UTC)
+    ran(session, date(2026, 10, 31), job="end-of-month")
+    assert [(each.share_id, each.words) for each in left(session, date(2026, 11, 4))] == [(passed.id, leftovers.PASSED)]
+    assert [each.share_id for each in left(session, date(2026, 11, 18))] == [passed.id]
+    [planned] = daily.survey_month(session, date(2026, 11, 30)).planned
+    assert [each.share_id for each in planned.works] == [late.id]
+
+
 def test_a_draft_over_a_day_old_that_holds_sessions_is_listed(session, cast):
     share = give(session, cast, day=date(2026, 11, 17))
     draft = invoices.draft(session, cast.fay, payer_id=cast.cleo_payer_id, client_id=cast.cleo_id, now=CHOSEN)
