@@ -201,3 +201,24 @@ def _answers(url: str) -> bool:
             return answer.status == 200
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return False
+
+
+def too_small(page: Page) -> list[str]:
+    """Return what a thumb or an eye misses on a phone: text under 14 px, the bar at the foot aside, and targets under 44 px."""
+    found: list[str] = page.evaluate("""() => {
+        const shown = (one) => {
+            const box = one.getBoundingClientRect();
+            return box.width > 1 && box.height > 1 && !one.closest(".vh, .skip, .nav");
+        };
+        const words = (one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+        const size = (one) => parseFloat(getComputedStyle(one).fontSize);
+        const typed = "input:not([type=radio], [type=checkbox], [type=hidden])";
+        const targets = `a, button, select, textarea, summary, label:has(input), ${typed}`;
+        const named = (what) => (one) => `${what} ${one.tagName}.${one.className} ${one.textContent.trim().slice(0, 30)}`;
+        const all = (chosen) => [...document.body.querySelectorAll(chosen)].filter(shown);
+        return [
+            ...all("*").filter((one) => words(one) && size(one) < 14).map(named("text")),
+            ...all(targets).filter((one) => one.getBoundingClientRect().height < 43.5).map(named("target")),
+        ];
+    }""")
+    return found

@@ -16,7 +16,7 @@ from clinic.config import Config
 from clinic.kernel import clock
 from clinic.office import verify
 from tests import online
-from tests.browser.conftest import enter
+from tests.browser.conftest import enter, too_small
 from tests.night_fixtures import stand_in  # noqa: F401
 
 MORNING, NOON = 9 * 60, 12 * 60
@@ -111,8 +111,9 @@ def book(page: Page, left: str) -> None:
 
 
 def check(page: Page, *, javascript: bool) -> None:
-    """Nothing sticks out sideways, and axe finds nothing."""
+    """Nothing sticks out sideways, nothing is too small for a phone, and axe finds nothing."""
     if javascript:
+        assert too_small(page) == [], page.url
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
         found = Axe().run(page)
         assert not found.violations_count, f"{page.url}: {found.generate_report()}"

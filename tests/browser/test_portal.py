@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from clinic.calendar import booking
 from clinic.kernel import clock
 from clinic.people import portal_access
+from tests.browser.conftest import too_small
 from tests.calendar.stage import review, therapy
 from tests.portal import doors
 from tests.portal.test_own_appointments import soon
@@ -82,7 +83,9 @@ def test_every_page_of_the_portal_fits_and_axe_finds_nothing(visit, served, link
 
 
 def check(page: Page) -> None:
-    """Nothing sticks out sideways, and axe finds nothing."""
+    """Nothing sticks out sideways, nothing is too small for a phone, and axe finds nothing."""
+    if (page.viewport_size or {})["width"] == 390:
+        assert too_small(page) == [], page.url
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
     found = Axe().run(page)
     assert not found.violations_count, f"{page.url}: {found.generate_report()}"
