@@ -551,6 +551,8 @@ STATEMENTS = [
     Row("statements.show", "GET", f"{_CLIENT}/billing/999999/statement", STAFF),
     Row("statements.print_view", "GET", f"{_CLIENT}/billing/999999/statement/print", STAFF),
     Row("statements.download", "GET", f"{_CLIENT}/billing/999999/statement/pdf", STAFF),
+    Row("statements.email", "GET", f"{_CLIENT}/billing/999999/statement/email", STAFF),
+    Row("statements.email", "POST", f"{_CLIENT}/billing/999999/statement/email", STAFF),
     Row("portal_statements.index", "GET", "/portal/statements", IN_PORTAL),
     Row("portal_statements.show", "GET", "/portal/statements/999999", IN_PORTAL),
     Row("portal_statements.download", "GET", "/portal/statements/999999/pdf", IN_PORTAL),

@@ -27,6 +27,7 @@ KINDS = {
 # What no client is told of an appointment: what payers are written about money, the way into the portal, word to staff.
 LETTERS = {
     MessageKind.INVOICE: "Invoice",
+    MessageKind.STATEMENT: "Statement",
     MessageKind.RECEIPT: "Receipt",
     MessageKind.PAY_LINK: "Pay link",
     MessageKind.FAILED_PAYMENT: "Failed payment",
@@ -82,6 +83,15 @@ INVOICE_PLACEHOLDERS = {
     "practice": "the practice’s name",
     "phone": "the practice’s phone",
 }
+STATEMENT_PLACEHOLDERS = {
+    "payer": "the payer’s name",
+    "date": "its first day",
+    "until": "its last day",
+    "amount": "what is owed at its end",
+    "here": "that it is attached, or the link to it in the portal",
+    "practice": "the practice’s name",
+    "phone": "the practice’s phone",
+}
 PACKAGE_PLACEHOLDERS = {
     "client": "the client’s name",
     "first_name": "their first name",
@@ -129,6 +139,7 @@ SOLD_PLACEHOLDERS = {
 }
 NEEDED = {
     MessageKind.INVOICE: ("{here}", "nobody finds the document"),
+    MessageKind.STATEMENT: ("{here}", "nobody finds the document"),
     MessageKind.SIGN_IN: ("{link}", "nobody can sign in"),
 }
 LETTER_SUBJECT_PLACEHOLDERS = ("practice", "date", "what")
@@ -141,6 +152,7 @@ _WHEN = "\n\n{date}\n{time} to {ends}, {how}\nWith {practitioner}\n{location}"
 
 
 _OF_LETTER = {
+    MessageKind.STATEMENT: STATEMENT_PLACEHOLDERS,
     MessageKind.PACKAGE_EXPIRING: PACKAGE_PLACEHOLDERS,
     MessageKind.INVOICE: INVOICE_PLACEHOLDERS,
     MessageKind.SIGN_IN: SIGN_IN_PLACEHOLDERS,
@@ -198,6 +210,9 @@ USUAL = {
                 "Hello {first_name},\n\nthese appointments are cancelled:\n\n{dates}" + _SIGNED),
         Wording(MessageKind.INVOICE, "Your {what} from {practice}",
                 "Hello {payer},\n\nthis is {what} {number} of {date}, for {amount}. {here}" + _SIGNED),
+        Wording(MessageKind.STATEMENT, "Your statement from {practice}",
+                "Hello {payer},\n\nthis is your statement from {date} to {until}. At its end {amount} is owed. {here}"
+                + _SIGNED),
         Wording(MessageKind.RECEIPT, "Your receipt from {practice}",
                 "Hello {payer},\n\nthank you. We received {amount} on {date}. The receipt is attached." + _SIGNED),
         Wording(MessageKind.PAY_LINK, "A bill from {practice}",

@@ -17,6 +17,7 @@ class MessageKind(StrEnum):
     CANCELLATION = "cancellation"
     REMINDER = "reminder"
     INVOICE = "invoice"
+    STATEMENT = "statement"
     RECEIPT = "receipt"
     PAY_LINK = "pay_link"
     FAILED_PAYMENT = "failed_payment"

@@ -1,4 +1,4 @@
-"""Invoices by e-mail: as a PDF or as a link to the portal, as their payer prefers, and refused with words."""
+"""Invoices and statements by e-mail: as a PDF or as a link to the portal, as their payer prefers, and refused with words."""
 
 import re
 
@@ -108,3 +108,30 @@ def test_what_cannot_be_sent_is_refused_in_words_and_nothing_is_written(as_, cas
     with rows() as session:
         assert letters(session) == []
         assert session.get_one(Contact, cast.cleo_payer_id).documents_by is DocumentsBy.PDF
+
+
+def test_a_statement_goes_to_its_payer_once_as_they_prefer(as_, cast, issued, rows, write):
+    fay, key = as_("fay"), once.new_key()
+    days = "first=2026-11-01&last=2026-11-30"
+    here = f"/clients/{cast.cleo_id}/billing/{cast.cleo_payer_id}/statement"
+    assert "E-mail the statement" in fay.get(f"{here}?{days}").text
+    for _ in range(2):
+        assert fay.post(f"{here}/email?{days}", data={"once": key}).location == f"{here}?{days}"
+    with write() as session:
+        portal_access.grant(session, cast.fay, cast.cleo_id, "cleo@clients.example", NOW)
+        session.get_one(Contact, cast.cleo_payer_id).documents_by = DocumentsBy.PORTAL
+    fay.post(f"{here}/email?{days}", data={"once": once.new_key()})
+    with write() as session:
+        attached, linked = session.scalars(select(Message).where(Message.kind == MessageKind.STATEMENT).order_by(Message.id))
+        assert "from November 1, 2026 to November 30, 2026. At its end $150.00 is owed. It is attached." in attached.body
+        assert delivery.claim(session, attached.id, attached.next_try_at).attachment[:5] == b"%PDF-"
+        assert linked.attachment_hash is None
+        assert (
+            f"/portal/sign-in?next=/portal/statements/{cast.cleo_payer_id}%3Ffirst%3D2026-11-01%26last%3D2026-11-30"
+            in linked.body
+        )
+        session.get_one(Contact, cast.cleo_payer_id).email = ""
+    refused = fay.post(f"{here}/email?{days}", data={"once": once.new_key()})
+    assert (refused.status_code, "No e-mail address is on file" in refused.text) == (422, True)
+    assert fay.post(f"{here}/email?first=2026-12-01&last=2026-11-01", data={"once": once.new_key()}).status_code == 422
+    assert fay.post(f"/clients/{cast.cleo_id}/billing/999999/statement/email", data={}).status_code == 404
