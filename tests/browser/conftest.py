@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -148,7 +149,7 @@ def sign_in(page: Page, demo: Demo, name: str) -> None:
     page.goto(f"{demo.url}/sign-in")
     page.get_by_label("E-mail").fill(f"{name}@demo.example")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    _pressed(page)
 
 
 def enter(page: Page, served: str, name: str = "fay") -> None:
@@ -156,7 +157,13 @@ def enter(page: Page, served: str, name: str = "fay") -> None:
     page.goto(f"{served}/sign-in")
     page.get_by_label("E-mail").fill(email(name))
     page.get_by_label("Password").fill(CAST_PASSWORD)
+    _pressed(page)
+
+
+def _pressed(page: Page) -> None:
     page.get_by_role("button", name="Sign in").click()
+    # Under load the form may not have left yet: whoever went on at once would cut it off and be nobody.
+    expect(page).not_to_have_url(re.compile("/sign-in"), timeout=15_000)
 
 
 @contextlib.contextmanager
