@@ -40,7 +40,8 @@ def test_part_of_an_invoice_is_credited_and_a_refusal_keeps_what_was_typed(as_, 
     assert {answer.headers["Location"] for answer in answers} == {answers[0].headers["Location"]}
     note = fay.get(answers[0].headers["Location"]).text
     assert "Credit note CN-0001" in note
-    assert "It reverses invoice" in note
+    assert "It takes $50.00 off invoice" in note
+    assert "less what was credited before" in fay.get(f"{here}/correct").text
     assert fay.get(f"{here}/pdf").data[:5] == fay.get(f"{answers[0].headers['Location']}/pdf").data[:5] == b"%PDF-"
     with rows() as session:
         assert len(session.scalars(select(Invoice).where(Invoice.kind == InvoiceKind.CREDIT_NOTE)).all()) == 1
