@@ -82,7 +82,7 @@ def started(folder: str, workers: int, threads: int) -> tuple[subprocess.Popen[b
     for _ in range(START_SECONDS * 10):
         try:
             build_opener().open(f"http://127.0.0.1:{port}/sign-in", timeout=5).close()
-        except (URLError, ConnectionError):
+        except (URLError, ConnectionError, TimeoutError):
             if server.poll() is not None:
                 break
             time.sleep(0.1)
