@@ -123,15 +123,7 @@ def start(
             max_instances=1,
         )
     if paper is not None:
-        scheduler.add_job(
-            lambda: print_documents_once(enter, paper),
-            "interval",
-            seconds=DOCUMENTS_SECONDS,
-            id="documents",
-            misfire_grace_time=None,
-            coalesce=True,
-            max_instances=1,
-        )
+        _print_documents(scheduler, enter, paper)
     scheduler.start()
     return scheduler
 
@@ -161,6 +153,17 @@ def send_links_once(enter: Callable[[], AbstractContextManager[Any]], mailer: Ma
             send_messages.run_links(mailer, clock.now)
     except Exception as error:  # noqa: BLE001 - the scheduler must outlive it; the tick tries again
         log.error("sending links failed: %s", type(error).__name__)
+
+
+def _print_documents(scheduler: Any, enter: Callable[[], AbstractContextManager[Any]], paper: Paper) -> None:
+    """Make documents again and again, with a pause after each turn: a long turn is not a missed one."""
+
+    def turn() -> None:
+        print_documents_once(enter, paper)
+        _print_documents(scheduler, enter, paper)
+
+    at = clock.now() + timedelta(seconds=DOCUMENTS_SECONDS)
+    scheduler.add_job(turn, "date", run_date=at, id="documents", replace_existing=True, misfire_grace_time=None)
 
 
 def print_documents_once(enter: Callable[[], AbstractContextManager[Any]], paper: Paper) -> None:

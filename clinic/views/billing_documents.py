@@ -27,7 +27,7 @@ from clinic.views.frame import Word
 from clinic.views.invoice_tabs import tabs
 
 bp = Blueprint("billing_documents", __name__)
-FIRST_STEPS = timedelta(seconds=1.5)  # what is made before the answer: a short series whole
+FIRST_STEPS = timedelta(seconds=2)  # what is made before the answer: a short series whole
 # The pages of what is drawn up for the days themselves, and how they call whose it is.
 SUMMARIES = {document_kinds.STATEMENT: ("statements", "payer_id"), document_kinds.SUPERBILL: ("superbills", "client_id")}
 DRAWN_MAX = 50  # of those, shown by name
