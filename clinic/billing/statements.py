@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import joint, movements, snapshot, spans
 from clinic.billing.movements import Movement, Owing
-from clinic.billing.paper import Paper
+from clinic.billing.paper import LONG_SECONDS_MAX, Paper
 from clinic.billing.sheet import Party, lines_of, party_of
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.models.billing import Invoice, StoredDocument
@@ -28,7 +28,7 @@ from clinic.practice.settings import House
 
 Door = Callable[[], AbstractContextManager[Session]]
 STATEMENT = "statement.html"
-LINES_MAX = 1_500
+LINES_MAX = 1_200
 AGES = ((0, "Not late"), (30, "1 to 30 days late"), (60, "31 to 60"), (90, "61 to 90"), (None, "Over 90"))
 
 
@@ -172,7 +172,8 @@ def _kept(
         picture = logo.printed(session) if kept is None else None
     if kept is not None:
         return key, kept.pdf, file_name(shown)
-    made = paper.pdf(STATEMENT, {"statement": shown, "house": shown.house, "logo": picture})
+    made = paper.pdf(STATEMENT, {"statement": shown, "house": shown.house, "logo": picture},
+                     seconds=LONG_SECONDS_MAX)  # fmt: skip
     with writer() as session:
         if session.get(StoredDocument, key) is None:
             session.add(StoredDocument(content_hash=key, pdf=made, created_at=now))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from clinic.billing import attended, snapshot, spans
 from clinic.billing.attended import Given
-from clinic.billing.paper import Paper
+from clinic.billing.paper import LONG_SECONDS_MAX, Paper
 from clinic.billing.sheet import Party, lines_of, party_of
 from clinic.models.billing import StoredDocument
 from clinic.people import clients, diagnoses
@@ -144,7 +144,7 @@ def superbill(
         kept = session.get(StoredDocument, key)
         picture = logo.printed(session) if kept is None else None
     made = kept.pdf if kept is not None else paper.pdf(
-        SUPERBILL, {"superbill": shown, "house": shown.house, "logo": picture}
+        SUPERBILL, {"superbill": shown, "house": shown.house, "logo": picture}, seconds=LONG_SECONDS_MAX
     )  # fmt: skip
     with writer() as session:
         if session.get(StoredDocument, key) is None:

@@ -7,7 +7,18 @@ from datetime import UTC, date, datetime, timedelta
 import pypdf
 import pytest
 
-from clinic.billing import credit_notes, invoices, ledger, overview, payments, refunds, reversals, statements
+from clinic.billing import (
+    attended,
+    credit_notes,
+    invoices,
+    ledger,
+    overview,
+    payments,
+    refunds,
+    reversals,
+    statements,
+    superbills,
+)
 from clinic.billing.invoices import NewLine
 from clinic.kernel import clock
 from clinic.kernel.errors import NotFoundError, RefusalError
@@ -196,6 +207,22 @@ def test_days_that_run_backwards_are_refused(session, cast, first, last, field):
         _statement(session, cast, first, last)
     assert refused.value.field == field
     assert _statement(session, cast, date(1, 1, 1), date(9999, 12, 31)).closing_cents == 0
+
+
+def test_what_no_paper_holds_is_refused_with_what_to_do(session, cast, monkeypatch):
+    monkeypatch.setattr(statements, "LINES_MAX", 2)
+    monkeypatch.setattr(attended, "LINES_MAX", 2)
+    for days in (3, 2, 1):
+        share = given_session(session, cast, starts_at=NOW - timedelta(days=days))
+        invoices.bill_attendee(session, cast.olga, share.attendee_id, NOW)
+        if days == 2:
+            assert len(_statement(session, cast).lines) == 2
+            assert len(superbills.superbill_for(session, cast.olga, cast.cleo_id, *EVER, NOW).rows) == 2
+    with pytest.raises(RefusalError, match="a statement at most 2. Choose fewer days") as refused:
+        _statement(session, cast)
+    assert refused.value.field == "last"
+    with pytest.raises(RefusalError, match="more than 2 sessions. Choose fewer days"):
+        superbills.superbill_for(session, cast.olga, cast.cleo_id, *EVER, NOW)
 
 
 def test_in_the_portal_a_statement_holds_what_the_portal_lets_a_client_see(session, cast):
