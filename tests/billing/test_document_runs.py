@@ -373,3 +373,9 @@ def test_what_cannot_be_asked_for_is_refused_and_old_series_are_let_go(press, ca
         assert session.scalar(select(func.count()).select_from(StoredDocument)) == 1
         assert document_runs.recent(session, cast.olga, None, NOW) == []
         assert list(verify.findings(session)) == []
+
+
+def test_no_two_files_of_a_zip_are_called_alike_not_even_but_for_capitals():
+    used: set[str] = set()
+    called = [document_making._unused(name, used) for name in ("A-1.pdf", "a-1.pdf", "A-1-2.pdf", "A-1.pdf")]
+    assert called == ["A-1.pdf", "a-1-2.pdf", "A-1-2-2.pdf", "A-1-3.pdf"]

@@ -131,6 +131,8 @@ def test_a_long_series_is_made_while_its_page_asks_and_is_cancelled_from_it(app,
     for _ in range(2):
         stopped = fay.post(f"/billing-documents/{run_id}/cancel", headers=HTMX)
         assert (stopped.status_code, "Cancelled when 0 of 3 documents were ready." in stopped.text) == (200, True)
+    plain = fay.post(f"/billing-documents/{run_id}/cancel")  # without JavaScript
+    assert (plain.status_code, plain.headers["Location"]) == (303, f"/billing-documents/{run_id}")
     refused = fay.post(f"{there}/cancel")
     assert (refused.status_code, "It was over before" in refused.text) == (409, True)
     assert as_("pat").post(f"/billing-documents/{run_id}/cancel").status_code == 404
