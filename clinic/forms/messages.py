@@ -30,12 +30,17 @@ class TimingForm(PageForm):
         return Timing(self.message_grace_minutes.data, self.reminder_hours.data, self.package_warning_days.data)
 
 
-class WordingForm(HouseForm):
+class WordingForm(PageForm):
     """Ask for the wording of one kind of message."""
 
     is_on = BooleanField("Send these messages")
     subject = line("Subject", most=SUBJECT_CHARS_MAX)
     body = text_area("Text", most=BODY_CHARS_MAX, render_kw={"rows": 14})
+
+    @classmethod
+    def of(cls, posted: Any, current: Wording) -> "WordingForm":
+        """Return the form as posted, or filled with what stands."""
+        return cls(posted, obj=current, shown=print_of(current))
 
     def wording(self, kind: MessageKind) -> Wording:
         """Return what was entered."""

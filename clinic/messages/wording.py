@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from clinic.kernel.errors import NotFoundError, RefusalError
 from clinic.models.messages import MessageKind, MessageTemplate
-from clinic.practice import audit
+from clinic.practice import audit, standing
 from clinic.practice.permissions import Actor
 
+CHANGED = "changed message wording"
 SUBJECT_CHARS_MAX = 120
 BODY_CHARS_MAX = 4_000
 KINDS = {
@@ -270,17 +271,19 @@ def kind_named(text: str) -> MessageKind:
     return found
 
 
-def change(session: Session, who: Actor, wording: Wording, now: datetime) -> None:
+def change(session: Session, who: Actor, wording: Wording, now: datetime, *, shown: str | None = None) -> None:
     """Keep the practice's own wording of a kind. What is queued already stays as written. Must run inside `writing()`.
 
     Raises:
+        StaleError: someone changed it since it was opened (`shown`: the print of what stood then).
         RefusalError: subject or text is missing, or holds braces we cannot fill.
     """
+    standing.refuse_stale(shown, standing.print_of(of(session, wording.kind)))
     check(wording)
     row = session.get(MessageTemplate, wording.kind) or MessageTemplate(kind=wording.kind)
     row.subject, row.body, row.is_on = wording.subject, wording.body, wording.is_on
     session.add(row)
-    audit.record(session, who, "changed message wording", "practice", 1, now, kind=wording.kind.value, is_on=wording.is_on)
+    audit.record(session, who, CHANGED, "practice", 1, now, kind=wording.kind.value, is_on=wording.is_on)
 
 
 def check(wording: Wording) -> None:

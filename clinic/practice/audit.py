@@ -59,8 +59,10 @@ def record(
     put(session, AuditEntry, [entry | {"hash": chained(before, **entry)}])
 
 
-def last_change(session: Session, object_type: str, object_id: int, *, actions: Collection[str] = ()) -> Change | None:
-    """Return who did something to a thing last, and when: anything, or one of these actions."""
+def last_change(
+    session: Session, object_type: str, object_id: int, *, actions: Collection[str] = (), **detail: str
+) -> Change | None:
+    """Return who did something to a thing last, and when: anything, or one of these actions, of this detail."""
     query = (
         select(AuditEntry.at, AuditEntry.roles, User.name)
         .outerjoin(User, User.id == AuditEntry.user_id)
@@ -68,7 +70,11 @@ def last_change(session: Session, object_type: str, object_id: int, *, actions: 
         .order_by(AuditEntry.id.desc())
         .limit(1)
     )
-    row = session.execute(query.where(AuditEntry.action.in_(actions)) if actions else query).one_or_none()
+    if actions:
+        query = query.where(AuditEntry.action.in_(actions))
+    for name, value in detail.items():
+        query = query.where(AuditEntry.detail[name].as_string() == value)
+    row = session.execute(query).one_or_none()
     return Change(row.at, BY_CLIENT if row.roles == CLIENT else row.name) if row else None
 
 

@@ -50,18 +50,19 @@ def template(kind: str) -> Answer:
     which = wording.kind_named(kind)
     with reading() as session:
         known = wording.of(session, which)
-    form = WordingForm(request.form if request.method == "POST" else None, obj=known)
+    form = WordingForm.of(posted(), known)
     previews, wanted = "preview" in request.form, form.wording(which)
     shown = None
     try:
         if request.method == "POST" and form.validate() and not previews:
             with writing() as session:
-                wording.change(session, actor(), wanted, now())
+                wording.change(session, actor(), wanted, now(), shown=form.shown.data)
             say(f"{known.word}: wording saved.")
         with reading() as session:
             shown = rendering.preview(session, wanted, now())
     except RefusalError as error:
         form.refuse(error)
-    words = {"known": known, "preview": shown, "placeholders": known.placeholders, "filled": form}
+    both = versions.of_page(form, lambda door: WordingForm.of(None, wording.of(door, which)), {wording.CHANGED}, kind=kind)
+    words = {"versions": both, "known": known, "preview": shown, "placeholders": known.placeholders, "filled": form}
     kept = form if form.complaints or not previews else None  # a preview is neither saved nor refused
     return page("messages/template.html", form=kept, then=url_for(".index"), **words)

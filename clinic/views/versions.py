@@ -60,7 +60,7 @@ def compared(typed: HouseForm, stands: HouseForm, change: Change | None) -> Vers
     return Versions(change, tuple(found))
 
 
-def of_page(form: PageForm, opened: Callable[[Session], PageForm], actions: Collection[str]) -> Versions | None:
+def of_page(form: PageForm, opened: Callable[[Session], PageForm], actions: Collection[str], **detail: str) -> Versions | None:
     """Return both versions of a page of settings when somebody else was faster; None otherwise.
 
     The form then holds the print of what stands, so that whoever read both can send it again and be done.
@@ -69,7 +69,7 @@ def of_page(form: PageForm, opened: Callable[[Session], PageForm], actions: Coll
         return None
     with reading() as session:
         stands = opened(session)
-        change = audit.last_change(session, "practice", PRACTICE_ID, actions=actions)
+        change = audit.last_change(session, "practice", PRACTICE_ID, actions=actions, **detail)
     ticked = [
         Difference(mine.label.text, TICKED if mine.data else NOT_TICKED, TICKED if theirs.data else NOT_TICKED)
         for mine, theirs in zip(form, stands, strict=True)
