@@ -247,6 +247,8 @@ def test_in_the_portal_a_statement_holds_what_the_portal_lets_a_client_see(sessi
     assert [(line.words, line.cents) for line in staff.lines][-1] == (f"Invoice {joint.number}", 15_000)
 
 
+# Rendering asks nothing of the kind of database.
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_the_pdf_prints_any_name_repeats_its_head_and_is_rendered_once(app, write, rows, as_, cast):
     names = "Łucja Παπαδοπούλου Достоевская 山田太郎 محمد שלום"
     with write() as session:

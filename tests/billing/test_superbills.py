@@ -203,6 +203,8 @@ def test_a_diagnosis_that_cannot_be_is_refused_by_its_field(session, cast, detai
         diagnoses.change(session, cast.pat, cast.otto_id, held, ANXIETY, NOW)
 
 
+# Rendering asks nothing of the kind of database.
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_the_page_and_the_pdf_say_it_and_the_front_desk_sees_no_diagnosis(write, rows, as_, cast):
     with write() as session:
         client, contact = session.get_one(Client, cast.cleo_id), session.get_one(Contact, cast.cleo_payer_id)
