@@ -16,6 +16,8 @@ from clinic.models.billing import Invoice
 from clinic.models.money import (
     METHOD_NAMES,
     Account,
+    ChargeAttempt,
+    ChargeStatus,
     Checkout,
     Dispute,
     DisputeStatus,
@@ -117,8 +119,8 @@ def record(
     if invoice is not None and stripe_payment_intent is None:
         states.refuse_written_off(session, invoice)
     owing = [] if is_credit else _asked(session, payer_id, invoice_id, invoice_ids)
-    if not confirms_more and amount_cents > sum(cents for _, cents in owing):
-        raise _more_than_owed(session, sum(cents for _, cents in owing))
+    if not confirms_more:
+        _check_not_more(session, payer_id, amount_cents, owing)
     payment = Payment(
         payer_id=payer_id, method=method, amount_cents=amount_cents, received_date=received_date or today, created_at=now,
         created_by_id=who.user_id, reference=reference, stripe_payment_intent=stripe_payment_intent,
@@ -291,10 +293,22 @@ def _chosen(session: Session, payer_id: int, invoice_ids: Sequence[int]) -> list
     return owing
 
 
-def _more_than_owed(session: Session, owed: int) -> RefusalError:
-    house = settings.house(session)
-    words = f"{house.money(owed)} is owed. Tick to take more; the rest becomes the payer's credit."
-    return RefusalError(words if owed else "Nothing is owed. Tick to keep this as the payer's credit.", field="confirms_more")
+def _check_not_more(session: Session, payer_id: int, amount_cents: int, owing: Collection[tuple[int, int]]) -> None:
+    house, owed = settings.house(session), sum(cents for _, cents in owing)
+    if amount_cents > owed:
+        words = f"{house.money(owed)} is owed. Tick to take more; the rest becomes the payer's credit."
+        nothing = "Nothing is owed. Tick to keep this as the payer's credit."
+        raise RefusalError(words if owed else nothing, field="confirms_more")
+    charged = ChargeAttempt.invoice_id.is_(None) | ChargeAttempt.invoice_id.in_([invoice_id for invoice_id, _ in owing])
+    is_waiting = ChargeAttempt.status.in_((ChargeStatus.PENDING, ChargeStatus.UNKNOWN))
+    waiting = session.scalar(
+        select(func.sum(ChargeAttempt.amount_cents)).where(ChargeAttempt.contact_id == payer_id, is_waiting, charged)
+    )
+    if waiting and amount_cents > owed - waiting:
+        words = (
+            f"A card charge of {house.money(waiting)} has no answer yet. Tick to take this all the same; what is then too much"
+        )
+        raise RefusalError(f"{words} becomes the payer's credit.", field="confirms_more")
 
 
 def _allocate(

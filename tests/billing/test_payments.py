@@ -8,7 +8,7 @@ from clinic.billing import invoices, ledger, panel, payments
 from clinic.billing.invoices import NewLine
 from clinic.billing.panel import Standing
 from clinic.kernel.errors import NotFoundError, RefusalError
-from clinic.models.money import Method
+from clinic.models.money import Card, ChargeAttempt, ChargePurpose, Method
 from tests.cast import NOW
 
 
@@ -65,6 +65,29 @@ def test_more_than_is_owed_asks_first(session, cast):
     assert refusal.value.field == "confirms_more"
     _pay(session, cast, 20_000, invoice_id=invoice.id, confirms_more=True)
     assert ledger.unallocated_cents(session, cast.cleo_payer_id) == 5_000
+
+
+@pytest.mark.parametrize(
+    ("purpose", "on_it", "asks"), [("panel", True, True), ("autopay", False, True), ("panel", False, False)]
+)
+def test_a_payment_beside_a_charge_without_an_answer_asks_first(session, cast, purpose, on_it, asks):
+    invoice, other = _owing(session, cast, 15_000), _owing(session, cast, 9_000)
+    card = Card(contact_id=cast.cleo_payer_id, stripe_payment_method="pm_1", brand="visa", last4="4242", exp_month=1,
+                exp_year=2040, created_at=NOW, is_default=True)  # fmt: skip
+    session.add(card)
+    session.flush()
+    session.add(ChargeAttempt(
+        purpose=ChargePurpose(purpose), contact_id=cast.cleo_payer_id, local_date=NOW.date(), card_id=card.id,
+        amount_cents=15_000, invoice_id=None if purpose == "autopay" else invoice.id if on_it else other.id, currency="USD",
+        description="Balance",
+        stripe_customer="cus_1", stripe_payment_method="pm_1", idempotency_key="k" * 30, started_at=NOW,
+    ))  # fmt: skip
+    if asks:
+        with pytest.raises(RefusalError, match=r"A card charge of \$150\.00 has no answer yet") as refusal:
+            _pay(session, cast, 15_000, invoice_id=invoice.id, confirms_more=False)
+        assert refusal.value.field == "confirms_more"
+    _pay(session, cast, 15_000, invoice_id=invoice.id, confirms_more=asks)
+    assert ledger.owed_cents(session, [invoice.id]) == {invoice.id: 0}
 
 
 @pytest.mark.parametrize("cents", [0, -5, 100_000_001])
