@@ -128,7 +128,10 @@ def test_money_without_a_sale_is_kept_as_credit_and_staff_see_it_until_they_have
     assert (made.status, made.invoice_id) == (PurchaseStatus.STRANDED, None)
     assert session.scalars(select(Payment)).one().amount_cents == made.total_cents
     assert session.scalars(select(Invoice)).one() is owed, "nothing half-made is kept"
-    assert session.scalars(select(Message)).all() == []
+    word = session.scalars(select(Message)).one()
+    assert (word.kind, word.to_address) == (MessageKind.SOLD_ONLINE, "pat@quillmere.example")
+    assert "It could not be sold: " in word.body
+    assert "The money is their credit." in word.body
     assert ledger.owed_cents(session, [owed.id])[owed.id] == 2_000, "it was paid for something else"
     [row] = online_sales.listed(session, cast.fay)
     assert "tax setting" in row.needs
