@@ -55,6 +55,11 @@ class Config:
         return bool(self.STRIPE_API_BASE) and not self.SMTP_URL
 
     @property
+    def promises_mail(self) -> bool:
+        """Say whether a page may tell clients that mail is on its way: it leaves, or nothing here is real anyway."""
+        return bool(self.SMTP_URL) or self.is_made_up
+
+    @property
     def may_move_clock(self) -> bool:
         """Say whether `--at` is safe: no real money can move (design, Commands)."""
         return not self.STRIPE_SECRET_KEY or bool(self.STRIPE_API_BASE)

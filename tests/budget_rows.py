@@ -455,7 +455,7 @@ def one_to_come(session: Session, cast: Cast) -> None:
 
 
 PORTAL = [
-    Row("the portal's sign-in", "stranger", "/portal/sign-in", queries=2, kilobytes=2),
+    Row("the portal's sign-in", "stranger", "/portal/sign-in", queries=3, kilobytes=2),
     Row("the portal", "cleo", "/portal/", queries=11, kilobytes=3, stage=many_clients),
     Row("appointments in the portal", "cleo", "/portal/appointments", queries=6, kilobytes=3, stage=many_clients),
     Row("past ones in the portal", "cleo", "/portal/appointments?which=past", queries=6, kilobytes=3, stage=many_clients),

@@ -13,6 +13,7 @@ from clinic.people import accounts
 from clinic.practice.permissions import Permission
 from clinic.views.access import actor, now, requires
 from clinic.views.answer import Answer, leave, page, say
+from clinic.views.headers import config
 
 bp = Blueprint("account", __name__, url_prefix="/account")
 
@@ -106,6 +107,6 @@ def _shown(form: HouseForm) -> Answer:
         "account/show.html", form=form, then=url_for(".show"), user=user, sessions=sessions, own=actor().practitioner_id,
         password_form=form if isinstance(form, ChangePasswordForm) else ChangePasswordForm(),
         client_form=form if isinstance(form, ClientMailForm) else _client_mail_form(chosen=user.client_mail),
-        may_book=actor().may(Permission.BOOK),
+        has_server=bool(config().SMTP_URL), may_book=actor().may(Permission.BOOK),
         night_form=NightMailForm(obj=user) if actor().may(Permission.SEE_NIGHT) else None,
     )  # fmt: skip

@@ -28,7 +28,7 @@ _SESSION = re.compile(r"cs_[A-Za-z0-9_]{1,200}")
 @bp.context_processor
 def who_is_here() -> dict[str, Any]:
     """Give the pages whoever is signed in to the portal."""
-    return {"buyer": portal_door.anyone()}
+    return {"buyer": portal_door.anyone(), "promises_mail": config().promises_mail}
 
 
 @bp.get("")

@@ -56,7 +56,8 @@ def back(pay_token: str) -> Answer:
     if home is not None:
         say(_words(bill, cents, is_paid=is_paid, is_known=visit is not None))
         return leave(home)
-    return page("payments/paid.html", bill=bill, is_paid=is_paid, is_known=visit is not None, cents=cents)
+    return page("payments/paid.html", bill=bill, is_paid=is_paid, is_known=visit is not None, cents=cents,
+                promises_mail=config().promises_mail)  # fmt: skip
 
 
 def hosted_page(token: str, *, cancel: str | None = None) -> str:
@@ -121,7 +122,7 @@ def _home(session: Session, bill: Bill) -> str | None:
 
 def _words(bill: Bill, cents: int, *, is_paid: bool, is_known: bool) -> str:
     if is_paid:
-        receipt = " A receipt is on its way to your e-mail address." if bill.gets_receipt else ""
+        receipt = " A receipt is on its way to your e-mail address." if bill.gets_receipt and config().promises_mail else ""
         return f"Thank you. {bill.house.money(cents)} is paid for {bill.words_within}.{receipt}"
     if is_known:
         return "Not paid yet: the card processor has no payment from this visit."

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from clinic.messages import sign_in_links
 from clinic.people import portal_access, portal_visits, throttle
 from clinic.people.portal_visits import Visit
 from clinic.practice import logo as practice_logo
+from clinic.practice import settings
 from clinic.views import portal_door, portal_invoices, portal_packages
 from clinic.views.access import actor, now, portal, public
 from clinic.views.answer import Answer, page
@@ -49,10 +51,10 @@ def sign_in() -> Answer:
     """Show the form; or send a link if the address has access, and say the same if it has none."""
     form = AskForm(request.form if request.method == "POST" else request.args)
     form.next.data = there = portal_door.wanted(form.next.data)
-    if request.method == "GET":
-        return redirect(there or url_for(".home"), 303) if portal_door.anyone() else page("portal/sign_in.html", form=form)
-    if not form.validate():
-        return page("portal/sign_in.html", form=form)
+    if request.method == "GET" and portal_door.anyone():
+        return redirect(there or url_for(".home"), 303)
+    if request.method == "GET" or not form.validate():
+        return page("portal/sign_in.html", form=form, **_ways())
     email = form.email.data or ""
     try:
         with writing() as session:
@@ -60,8 +62,7 @@ def sign_in() -> Answer:
             portal_access.ask(session, actor(), email, now(), there=portal_door.tail(there))
     except throttle.ThrottledError as error:
         return _held_back(form, error)
-    has_server = bool(config().SMTP_URL)
-    return render_template("portal/sent.html", email=email, is_made_up=config().is_made_up, has_server=has_server)
+    return render_template("portal/sent.html", email=email, is_made_up=config().is_made_up, **_ways())
 
 
 @bp.route("/link/<link_token>", methods=["GET", "POST"])
@@ -123,8 +124,15 @@ def _row_id(typed: str) -> int:
         raise NotFoundError("access") from error
 
 
+def _ways() -> dict[str, Any]:
+    """Return whether a link can be mailed, and how else the practice is reached."""
+    with reading() as session:
+        practice = settings.practice(session)
+    return {"promises_mail": config().promises_mail, "reach": practice.phone or practice.email}
+
+
 def _held_back(form: HouseForm, error: throttle.ThrottledError) -> Answer:
     form.refuse(error)
-    answer = make_response(render_template("portal/sign_in.html", form=form), 429)
+    answer = make_response(render_template("portal/sign_in.html", form=form, **_ways()), 429)
     answer.headers["Retry-After"] = str(int(error.wait.total_seconds()) + 1)
     return answer

@@ -26,11 +26,11 @@ def grant(client_id: int) -> Answer:
             with writing() as session:
                 made = portal_access.grant(session, actor(), client_id, form.email.data or "", now())
                 sends = "send" in request.form and portal_access.send_link(session, actor(), client_id, made.id, now())
-            say("Access granted, a link is on its way." if sends else "Access granted.")
+            say(f"Access granted. {_sent()}" if sends else "Access granted.")
         except RefusalError as error:
             form.refuse(error)
     then = url_for("clients.overview", client_id=client_id)
-    return page("clients/portal.html", form=form, then=then, client=known.head, has_server=bool(config().SMTP_URL))
+    return page("clients/portal.html", form=form, then=then, client=known.head, **_mail())
 
 
 @bp.route("/<int:access_id>/link", methods=["GET", "POST"])
@@ -45,12 +45,11 @@ def send_link(client_id: int, access_id: int) -> Answer:
         try:
             with writing() as session:
                 portal_access.send_link(session, actor(), client_id, access_id, now())
-            say("A link is on its way.")
+            say(_sent())
         except RefusalError as error:
             form.refuse(error)
     then = url_for("clients.overview", client_id=client_id)
-    has_server = bool(config().SMTP_URL)
-    return page("clients/portal_link.html", form=form, then=then, client=head, email=email, has_server=has_server)
+    return page("clients/portal_link.html", form=form, then=then, client=head, email=email, **_mail())
 
 
 @bp.route("/<int:access_id>/end", methods=["GET", "POST"])
@@ -66,3 +65,11 @@ def end(client_id: int, access_id: int) -> Answer:
         portal_access.end(session, actor(), client_id, access_id, now())
     say("Access ended.")
     return leave(url_for("clients.overview", client_id=client_id))
+
+
+def _mail() -> dict[str, bool]:
+    return {"has_server": bool(config().SMTP_URL), "may_settle": actor().may(Permission.SETTINGS)}
+
+
+def _sent() -> str:
+    return "A link is on its way." if config().SMTP_URL else "No mail server is set: the link stays in the outbox."

@@ -88,6 +88,7 @@ def online() -> Answer:
     return page(
         "settings/online.html", form=form, then=url_for(".online"), is_on=practice.is_online_booking_on, packages=packages,
         shop_url=f"{config().BASE_URL}{url_for('book.index')}", takes_cards=config().takes_cards, versions=both,
+        has_server=bool(config().SMTP_URL),
     )  # fmt: skip
 
 

@@ -173,3 +173,26 @@ def test_the_demo_that_sends_no_mail_lets_staff_follow_the_link_from_the_outbox(
     assert followed.status_code == 303
     assert fay.post(followed.headers["Location"]).headers["Location"] == "/portal/"
     assert "20 minutes went by" in fay.post(f"/messages/{old}/open").text
+
+
+def test_where_no_mail_leaves_every_page_says_so_and_none_promises_a_link(app, client, as_, cast):
+    for page in (client.get("/portal/sign-in"), client.post("/portal/sign-in", data={"email": CLEO})):
+        assert (
+            "No mail leaves Quillmere just now,</b> so no link can be sent. Please ask them: hello@quillmere.example."
+            in page.text
+        )
+        assert "is on its way" not in page.text
+    olga, fay = as_("olga"), as_("fay")
+    address = f"/clients/{cast.cleo_id}/portal"
+    shown = fay.post(address, data={"email": CLEO, "send": "1"}, follow_redirects=True).text
+    assert "Access granted. No mail server is set: the link stays in the outbox." in shown
+    assert "<code>SMTP_URL</code>" in fay.get(address).text
+    assert "/settings/messages" not in fay.get(address).text, "it is the owner who may look there"
+    assert "/settings/messages" in olga.get(address).text
+    for page in ("/settings/online", "/account/"):
+        assert "No mail server is set" in olga.get(page).text, page
+    settings = app.config["CLINIC"]
+    app.config["CLINIC"] = replace(settings, SMTP_URL="smtp://127.0.0.1:1")
+    assert "no link can be sent" not in client.get("/portal/sign-in").text
+    assert "No mail server" not in olga.get("/account/").text
+    app.config["CLINIC"] = settings
