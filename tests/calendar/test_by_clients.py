@@ -10,6 +10,8 @@ from clinic.practice.permissions import Actor
 from tests import online
 from tests.calendar.stage import at, therapy
 from tests.cast import NOW
+from tests.conftest import HTMX
+from tests.views.test_live import asks
 
 FAR, NEAR = at(10, days=5), at(9, days=1)
 
@@ -57,9 +59,12 @@ def test_the_calendar_says_how_many_and_the_page_marks_them_as_seen(as_, in_port
         item = booking.book(session, cast.fay, therapy(cast, at(10, days=400)), NOW)
         cleo = Actor(user_id=None, client_id=cast.cleo_id)
     pat, bill = as_("pat"), as_("bill")
-    assert "changed by clients" not in pat.get("/calendar/week").text
+    opened = pat.get("/calendar/week").text
+    assert "changed by clients" not in opened
     with write() as session:
         own_changes.cancel(session, cleo, item.id, clock.now(), version=item.version, status="cancelled_by_client")
+    news = pat.get(asks(opened), headers=HTMX).text
+    assert '<a id="by-clients" hx-swap-oob="true" href="/calendar/by-clients">1 changed by clients</a>' in news
     for view in ("week", "day", "team", "month"):
         assert ">1 changed by clients</a>" in pat.get(f"/calendar/{view}").text
     assert "changed by clients" not in bill.get("/calendar/week").text
