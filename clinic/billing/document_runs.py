@@ -18,6 +18,7 @@ from clinic.practice import audit
 from clinic.practice.permissions import Actor, Permission
 
 DOCUMENTS_MAX = 2_000
+PRINTED_MAX = 500  # one PDF is put together in memory
 KEPT = timedelta(days=7)
 RECENT_MAX = 5
 NOTHING_YET = "There is no such document in these days. Choose other days or kinds."
@@ -58,6 +59,11 @@ class Progress:
         return self.state is RunState.DONE and self.made > 0 and not self.is_removed
 
     @property
+    def may_print(self) -> bool:
+        """Say whether one PDF holds it all."""
+        return self.made <= PRINTED_MAX
+
+    @property
     def may_retry(self) -> bool:
         """Say whether what was left out can be tried again."""
         return self.state in (RunState.DONE, RunState.FAILED) and self.made < self.total and not self.is_removed
@@ -84,6 +90,11 @@ def ask(session: Session, who: Actor, wish: Wish, shape: RunShape, now: datetime
     planned = _planned(session, who, wish, now)
     if not planned:
         raise RefusalError(NOTHING_YET)
+    if shape is RunShape.PDF and len(planned) > PRINTED_MAX:
+        raise RefusalError(
+            f"These are {len(planned):,} documents, and one PDF holds at most {PRINTED_MAX}. Choose fewer days or kinds, or "
+            "download the zip."
+        )
     assert who.user_id is not None
     run = DocumentRun(
         shape=shape, asked_by_id=who.user_id, asked_at=now, first_date=wish.first, last_date=wish.last,

@@ -101,6 +101,8 @@ def retry(run_id: int) -> Answer:
 def pdf(run_id: int) -> Answer:
     """Answer with the series as one PDF, which the browser opens and prints."""
     found = _ready(run_id, RunShape.PDF)
+    if not found.may_print:
+        raise ClashError("These are more documents than one PDF holds. Download the zip.")
     return _file(found.wish, document_files.merged(document_making.parts(_press(), run_id)), RunShape.PDF)
 
 
@@ -166,7 +168,7 @@ def _shown(client_id: int | None, form: DocumentsForm) -> Answer:
     return page(
         "billing/documents.html", form=form, shelf=shelf, pages=pages.of(shelf.listing), runs=runs, wish=wish,
         drawn=[_drawn(name, summary, wish) for name, summary in shelf.summaries[:DRAWN_MAX]],
-        most=document_runs.DOCUMENTS_MAX, presets=_presets(presets, form, client_id),
+        most=document_runs.DOCUMENTS_MAX, printed_most=document_runs.PRINTED_MAX, presets=_presets(presets, form, client_id),
         **(profile_context(head, "Billing documents") if head else {"client": None, "tabs": tabs()}),
     )  # fmt: skip
 

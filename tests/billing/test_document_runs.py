@@ -375,6 +375,12 @@ def test_what_cannot_be_asked_for_is_refused_and_old_series_are_let_go(press, ca
         assert session.scalar(select(func.count()).select_from(StoredDocument)) == 1
         assert document_runs.recent(session, cast.olga, None, NOW) == []
         assert list(verify.findings(session)) == []
+    monkeypatch.setattr(document_runs, "DOCUMENTS_MAX", 6)
+    monkeypatch.setattr(document_runs, "PRINTED_MAX", 5)  # one PDF is put together in memory, a zip is not
+    with press.writer() as session, pytest.raises(RefusalError, match="one PDF holds at most 5"):
+        document_runs.ask(session, cast.olga, WISH, RunShape.PDF, NOW)
+    with press.writer() as session:
+        assert document_runs.ask(session, cast.olga, WISH, RunShape.ZIP, NOW).total_count == 6
 
 
 def test_no_two_files_of_a_zip_are_called_alike_not_even_but_for_capitals():
