@@ -185,7 +185,7 @@ def _documents_of(cast: Cast) -> str:
     return f"/clients/{cast.cleo_id}/billing-documents{_DAYS}"
 
 
-_DAYS = "?from=2026-11-01&to=2026-11-30&others=y"
+_DAYS = "?from=2026-11-01&to=2026-11-30&kind=invoice&kind=credit_note&kind=receipt&kind=statement&kind=superbill"
 MONEY = [
     Row("a client's billing documents", "pat", _documents_of, kilobytes=5, stage=_many_documents),
     Row("everyone's billing documents", "olga", f"/invoices/documents{_DAYS}", kilobytes=5, stage=_many_documents),

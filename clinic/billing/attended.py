@@ -17,6 +17,7 @@ from clinic.models.money import Account, Posting
 from clinic.models.people import Client, Contact
 from clinic.models.practice import Location, Practitioner
 from clinic.practice import settings
+from clinic.practice.permissions import Actor
 from clinic.practice.places import OFFICE, TELEHEALTH
 
 LINES_MAX = 500
@@ -53,10 +54,22 @@ def exists(session: Session, client_id: int, first: date, last: date, now: datet
 
 
 def clients_with_any(
-    session: Session, first: date, last: date, now: datetime, *, given_by: int | None, location_id: int | None = None
+    session: Session,
+    who: Actor,
+    first: date,
+    last: date,
+    now: datetime,
+    *,
+    client_id: int | None = None,
+    given_by: int | None = None,
+    location_id: int | None = None,
 ) -> list[tuple[int, str]]:
-    """List the clients who have such a session, by name; perhaps given by one practitioner or at one location alone."""
-    chosen = _sessions(session, None, first, last, now, given_by=given_by).with_only_columns(Attendee.client_id)
+    """List the clients of theirs who have such a session, by name; perhaps one alone, of one practitioner or location."""
+    chosen = _sessions(session, client_id, first, last, now, given_by=given_by).with_only_columns(Attendee.client_id)
+    own = who.own_practitioner_id
+    if own is not None:  # of a colleague's client they see what they gave, of their own client everything
+        mine = select(Client.id).where(Client.practitioner_id == own)
+        chosen = chosen.where(or_(Item.practitioner_id == own, Attendee.client_id.in_(mine)))
     if location_id is not None:
         chosen = chosen.where(Item.location_id == location_id)
     found = session.scalars(select(Client).where(Client.id.in_(chosen)).order_by(Client.sort_name, Client.id))

@@ -5,21 +5,23 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, String, cast, func, literal, null, or_, select, type_coerce
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Integer, String, and_, cast, func, literal, null, or_, select, type_coerce
+from sqlalchemy.orm import Session, aliased
 
 from clinic.billing import attended, documents, invoices, joint, payments, receipts, statements, superbills
 from clinic.billing.documents import Door
 from clinic.billing.paper import Paper
 from clinic.models.billing import Invoice, InvoiceKind, InvoiceLine, Share
 from clinic.models.calendar import Attendee
-from clinic.models.money import Account, LedgerTransaction, Payment, Posting
+from clinic.models.money import Account, LedgerTransaction, Payment, Posting, Refund, RefundStatus
 from clinic.models.people import Client, Contact
 from clinic.people import clients
 from clinic.practice.permissions import Actor, Permission
 
 INVOICE, CREDIT_NOTE, RECEIPT, STATEMENT, SUPERBILL = "invoice", "credit_note", "receipt", "statement", "superbill"
 Condition = ColumnElement[bool]
+_named = aliased(Client)  # apart from the clients that conditions are about
+_client_name = func.coalesce(func.trim(_named.first_name + " " + _named.last_name), "")
 Made = tuple[str, bytes, str]  # the hash its PDF is kept under, the PDF, what its file is called
 
 
@@ -128,9 +130,10 @@ def _issued(who: Actor, wish: Wish, about: Condition | None, kind: InvoiceKind, 
         select(
             literal(name, String).label("kind"), Invoice.id.label("id"), Invoice.number.label("number"),
             Invoice.issue_date.label("day"), Contact.name.label("payer"), type_coerce(cents, Integer).label("cents"),
-            Invoice.client_id.label("client_id"),
+            Invoice.client_id.label("client_id"), _client_name.label("client"), literal(0, Integer).label("back_cents"),
         )
         .join(Contact, Contact.id == Invoice.payer_id)
+        .outerjoin(_named, _named.id == Invoice.client_id)
         .where(Invoice.kind == kind, Invoice.issued_at.is_not(None), Invoice.issue_date.between(wish.first, wish.last))
         .where(*_narrowed(wish, Invoice.payer_id))
     )  # fmt: skip
@@ -145,11 +148,15 @@ def _issued(who: Actor, wish: Wish, about: Condition | None, kind: InvoiceKind, 
 
 
 def _receipts(who: Actor, wish: Wish, about: Condition | None) -> Any:
+    done = (Refund.payment_id == Payment.id, Refund.status == RefundStatus.DONE)
+    back = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(*done).correlate(Payment)
     query: Any = (
         select(
             literal(RECEIPT, String).label("kind"), Payment.id.label("id"),
             (literal("R-", String) + cast(Payment.id, String)).label("number"), Payment.received_date.label("day"),
             Contact.name.label("payer"), Payment.amount_cents.label("cents"), type_coerce(null(), Integer).label("client_id"),
+            literal("", String).label("client"),
+            back.scalar_subquery().label("back_cents"),
         )
         .join(Contact, Contact.id == Payment.payer_id)
         .where(Payment.reversed_at.is_(None), Payment.received_date.between(wish.first, wish.last))
@@ -200,8 +207,12 @@ def _make_receipt(press: Press, who: Actor, subject: Subject, now: datetime) -> 
 def _statements(session: Session, who: Actor, wish: Wish, _now: datetime) -> list[Summary]:
     if wish.client_id is None:
         return _everyones_statements(session, wish)
-    payers = statements.payers_of(session, who, wish.client_id)
-    return [Summary(key, wish.client_id, name) for key, name in payers if wish.payer_id in (None, key)]
+    client = select(Client.default_payer_id).where(Client.id == wish.client_id, clients.seen_by(who))
+    billed = select(Invoice.payer_id).where(joint.names(wish.client_id), Invoice.issued_at.is_not(None))
+    is_one = or_(Contact.id.in_(client), and_(client.exists(), Contact.id.in_(billed)))
+    query = select(Contact.id, Contact.name).where(is_one, *_narrowed(wish, Contact.id))
+    found = session.execute(query.order_by(func.lower(Contact.name), Contact.id))
+    return [Summary(row.id, wish.client_id, row.name) for row in found]
 
 
 def _everyones_statements(session: Session, wish: Wish) -> list[Summary]:
@@ -247,13 +258,13 @@ def _make_statement(press: Press, who: Actor, about: Subject, now: datetime) -> 
 
 
 def _superbills(session: Session, who: Actor, wish: Wish, now: datetime) -> list[Summary]:
-    if wish.client_id is None:
-        given_by, place = wish.practitioner_id, wish.location_id
-        found = attended.clients_with_any(session, wish.first, wish.last, now, given_by=given_by, location_id=place)
-        return [Summary(client_id, client_id, name) for client_id, name in found]
-    if wish.payer_id is not None or not superbills.has_sessions(session, who, wish.client_id, wish.first, wish.last, now):
+    if wish.payer_id is not None:
         return []
-    return [Summary(wish.client_id, wish.client_id, clients.client_for(session, who, wish.client_id).name)]
+    given_by, place = wish.practitioner_id, wish.location_id
+    found = attended.clients_with_any(
+        session, who, wish.first, wish.last, now, client_id=wish.client_id, given_by=given_by, location_id=place
+    )
+    return [Summary(client_id, client_id, name) for client_id, name in found]
 
 
 def _make_superbill(press: Press, who: Actor, about: Subject, now: datetime) -> Made:

@@ -1,18 +1,18 @@
 """What lies on a shelf of billing documents: those of a range of days as a list, newest first, in pages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from clinic.billing import document_kinds, joint, states
 from clinic.billing.document_kinds import KINDS, RECEIPT, Summary, Wish
 from clinic.models.billing import Invoice
-from clinic.models.money import Refund, RefundStatus
 from clinic.models.people import Client, Contact
+from clinic.people import clients
 from clinic.people.listing import Listing, cut
 from clinic.practice import settings
 from clinic.practice.permissions import Actor
@@ -70,10 +70,13 @@ def shelf(session: Session, who: Actor, wish: Wish, *, number: int, now: datetim
     return Shelf(listing, summaries, _others(session, who, wish, listing.total))
 
 
-def payers_of(session: Session, client_id: int) -> list[tuple[int, str]]:
-    """Return who was billed for a client, by name."""
+def payers_of(session: Session, who: Actor, client_id: int) -> list[tuple[int, str]]:
+    """Return who was billed for a client of theirs, by name; nobody for another's."""
+    is_theirs = select(Client.id).where(Client.id == client_id, clients.seen_by(who)).exists()
     about = select(Invoice.payer_id).where(joint.names(client_id), Invoice.issued_at.is_not(None))
-    found = session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(about)).order_by(Contact.name, Contact.id))
+    found = session.execute(
+        select(Contact.id, Contact.name).where(is_theirs, Contact.id.in_(about)).order_by(Contact.name, Contact.id)
+    )
     return [(row.id, row.name) for row in found]
 
 
@@ -88,8 +91,6 @@ def _rows(session: Session, found: Sequence[Any], wish: Wish, today: date) -> li
     ids = [row.id for row in found if row.kind != RECEIPT]
     billed = {invoice.id: invoice for invoice in session.scalars(select(Invoice).where(Invoice.id.in_(ids)))} if ids else {}
     state = states.of(session, list(billed.values()), today) if ids else {}
-    back = _given_back(session, [row.id for row in found if row.kind == RECEIPT])
-    names = _names(session, {row.client_id for row in found if row.client_id and wish.client_id is None})
     rows = []
     for row in found:
         of_invoice = state.get(row.id) if row.kind != RECEIPT else None
@@ -100,33 +101,19 @@ def _rows(session: Session, found: Sequence[Any], wish: Wish, today: date) -> li
                 number=row.number,
                 day=row.day,
                 payer=row.payer,
-                client=names.get(row.client_id, ""),
+                client=row.client if wish.client_id is None else "",
                 cents=int(row.cents),
                 state=of_invoice.word if of_invoice and row.kind == document_kinds.INVOICE else "",
-                state_words=_words(row, of_invoice, back),
+                state_words=_words(row, of_invoice),
                 is_for_several=row.kind != RECEIPT and row.client_id is None,
             )
         )
     return rows
 
 
-def _words(row: Any, state: states.State | None, back: Mapping[int, int]) -> str:
+def _words(row: Any, state: states.State | None) -> str:
     if row.kind == document_kinds.INVOICE and state is not None:
         return state.words
-    if row.kind == RECEIPT and row.id in back:
-        return "Refunded" if back[row.id] >= row.cents else "Part refunded"
+    if row.kind == RECEIPT and row.back_cents:
+        return "Refunded" if row.back_cents >= row.cents else "Part refunded"
     return ""
-
-
-def _given_back(session: Session, payment_ids: Sequence[int]) -> dict[int, int]:
-    if not payment_ids:
-        return {}
-    done = and_(Refund.payment_id.in_(payment_ids), Refund.status == RefundStatus.DONE)
-    found = session.execute(select(Refund.payment_id, func.sum(Refund.amount_cents)).where(done).group_by(Refund.payment_id))
-    return {payment_id: int(cents) for payment_id, cents in found}
-
-
-def _names(session: Session, client_ids: set[int]) -> dict[int, str]:
-    if not client_ids:
-        return {}
-    return {client.id: client.name for client in session.scalars(select(Client).where(Client.id.in_(client_ids)))}

@@ -147,8 +147,7 @@ def _form(client_id: int | None, data: Mapping[str, Any]) -> DocumentsForm:
     kinds = {name: kind.words for name, kind in document_kinds.offered(actor()).items()}
     with reading() as session:
         if client_id is not None:
-            clients.client_for(session, actor(), client_id)
-            return DocumentsForm(data, kinds=kinds, payers=document_shelf.payers_of(session, client_id))
+            return DocumentsForm(data, kinds=kinds, payers=document_shelf.payers_of(session, actor(), client_id))
         gives = [(each.id, each.name) for each in practitioners.every_practitioner(session)]
         where = [(each.id, each.name) for each in places.every_place(session)]
     return DocumentsForm(data, kinds=kinds, practitioners=gives, locations=where)
