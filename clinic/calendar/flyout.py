@@ -11,7 +11,7 @@ from clinic.billing import packages, states, whose, work
 from clinic.calendar import booking, linking, reasons, series, statuses
 from clinic.calendar.linking import PackageLabel
 from clinic.calendar.offer import MODE_WORDS
-from clinic.calendar.reasons import Told
+from clinic.calendar.reasons import Said, Told
 from clinic.kernel.errors import NotFoundError
 from clinic.models.billing import InvoiceLine, Share
 from clinic.models.calendar import Attendee, Item, ItemKind, Status
@@ -162,7 +162,7 @@ def flyout_of(session: Session, who: Actor, item: Item, now: datetime, *, with_b
         is_void=is_void,
         status=statuses.word(item.kind, common) if common else "",
         words=_words(item.kind, common) if shown and may_change else (),
-        reasons=reasons.told(session, item.kind, item.attendees),
+        reasons=reasons.told(item.kind, item.attendees, named.said),
         people=_people(item, shown) if len(shown) > 1 else (),
         billings=billings,
         notes=item.notes,
@@ -185,21 +185,25 @@ class _Names:
     location: str | None
     room: str | None
     group: str | None
+    said: tuple[Said, ...]  # who set its statuses
 
 
 def _names(session: Session, item: Item) -> _Names:
-    found = session.execute(
-        select(Practitioner.name, Location.name, Room.name, ClientGroup.name)
+    query = (
+        select(Practitioner.name, Location.name, Room.name, ClientGroup.name, *reasons.SAID)
         .select_from(Item)
         .join(Practitioner, Practitioner.id == Item.practitioner_id)
         .outerjoin(Location, Location.id == Item.location_id)
         .outerjoin(Room, Room.id == Item.room_id)
         .outerjoin(ClientGroup, ClientGroup.id == Item.group_id)
         .where(Item.id == item.id)
-    ).one_or_none()
-    if found is None:
+    )
+    found = session.execute(reasons.beside_item(query)).all()
+    if not found:
         raise NotFoundError(f"item {item.id}")
-    return _Names(*found)
+    practitioner, location, room, group = found[0][:4]
+    said = tuple((detail, roles, name) for *_names, detail, roles, name in found)
+    return _Names(practitioner, location, room, group, said)
 
 
 def _title(item: Item, group: str | None) -> str:
