@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, String, and_, cast, func, literal, null, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Integer, String, and_, cast, func, literal, null, or_, select, true, type_coerce
 from sqlalchemy.orm import Session, aliased
 
 from clinic.billing import attended, documents, invoices, joint, payments, receipts, statements, superbills
@@ -173,8 +173,10 @@ def _receipts(who: Actor, wish: Wish, about: Condition | None) -> Any:
         return query
     ever = select(Posting.payment_id).join(Invoice, Invoice.id == Posting.invoice_id).where(about)
     own = select(Client.contact_id).where(Client.id == wish.client_id).scalar_subquery()
-    # First what an index finds, then what still stands there.
-    query = query.where(or_(Payment.id.in_(ever), Payment.payer_id == own), or_(Payment.payer_id == own, _stands_on(about)))
+    # First what an index finds, then what still stands there, or nowhere any more: given back, or credit.
+    query = query.where(
+        or_(Payment.id.in_(ever), Payment.payer_id == own), or_(Payment.payer_id == own, _stands_on(about), ~_stands_on(true()))
+    )
     if wish.with_others:
         return query
     return query.where(~_stands_on(or_(Invoice.client_id.is_(None), Invoice.client_id != wish.client_id)))

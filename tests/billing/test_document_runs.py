@@ -20,6 +20,7 @@ from clinic.billing import (
     document_shelf,
     invoices,
     payments,
+    refunds,
 )
 from clinic.billing.document_kinds import CREDIT_NOTE, INVOICE, RECEIPT, STATEMENT, SUPERBILL, Press, Wish
 from clinic.billing.invoices import NewLine
@@ -105,6 +106,13 @@ def test_a_series_holds_what_is_the_clients_oldest_first_as_one_pdf_and_as_a_zip
             ("Invoice", NAMES[2], 2_000, "Credited"), ("Credit note", NAMES[2], -2_000, ""), ("Receipt", NAMES[1], 2_000, ""),
         ]
     )  # fmt: skip
+    for cents, said in ((500, "Part refunded"), (1_500, "Refunded")):
+        with press.writer() as session:
+            refunds.record(session, cast.olga, refunds.Wanted(shelf["payment"], cents, Method.CASH), NOW)
+        with press.reader() as session:
+            rows = document_shelf.shelf(session, cast.olga, WISH, number=1, now=NOW).listing.rows
+        assert [row.state_words for row in rows if row.is_receipt] == [said]
+    assert {row.client for row in rows} == {"Cleo Abernathy", "Otto Brandt", ""}
     run_id = asked(press, cast.fay, replace(WISH, client_id=cast.cleo_id))
     made(press, run_id)
     done = told(press, cast.fay, run_id)
