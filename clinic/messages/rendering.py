@@ -96,6 +96,7 @@ def preview(session: Session, shown: Wording, now: datetime) -> Rendered:
         made_up = {"payer": "Juniper Aldous", "amount": house.money(15_000), "for": "invoice 2026-1187", "card": "4242"}
         made_up |= {"client": "Juniper Aldous", "first_name": "Juniper", "package": "Five sessions", "count": "2 sessions"}
         made_up |= {"did": "moved this appointment", "time": "10:00 am", "ends": "10:50 am", "practitioner": "Tamsin Oyelaran"}
+        made_up |= {"what": "invoice", "number": "2026-1187", "until": today, "here": "It is attached."}
         made_up |= {"more": "Before: the day before, 9:00 am." if shown.kind is MessageKind.BY_CLIENT else "They are new here."}
         where = {
             MessageKind.SIGN_IN: "portal/link/…", MessageKind.BOUGHT_ONLINE: "portal/sign-in",

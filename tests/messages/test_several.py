@@ -1,5 +1,6 @@
 """A change of many is one message to each client, with every date and one calendar file."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -149,3 +150,11 @@ def test_the_wording_of_several_has_words_of_its_own(session, cast):
             wording.check(Wording(MessageKind.CHANGES, subject, body))
     with pytest.raises(wording.RefusalError):
         wording.check(Wording(MessageKind.CHANGE, "{count}", "{date}"))
+
+
+def test_a_preview_fills_in_every_word_that_a_wording_may_name(session, cast):
+    for usual in wording.USUAL.values():
+        body = usual.body + " ".join(f"{{{name}}}" for name in usual.placeholders)
+        subject = " ".join(f"{{{name}}}" for name in usual.subject_placeholders) or usual.subject
+        shown = rendering.preview(session, replace(usual, subject=subject, body=body), NOW)
+        assert "{" not in shown.subject + shown.body, usual.kind
