@@ -7,7 +7,6 @@ from datetime import datetime
 from tempfile import TemporaryFile
 
 from pypdf import PdfWriter
-from pypdf.generic import DictionaryObject, NameObject
 
 from clinic.billing.document_making import Part
 
@@ -54,7 +53,7 @@ def zipped(parts: Iterable[Part], made_at: datetime) -> Iterator[bytes]:
 
 
 def merged(parts: Iterable[Part]) -> Iterator[bytes]:
-    """Yield one PDF of all the documents' pages, in order, with a bookmark each; opened, it asks to be printed.
+    """Yield one PDF of all the documents' pages, in order, with a bookmark each.
 
     It is put together before the first piece: memory holds every page, about 75 MB for 500 documents.
     """
@@ -64,9 +63,6 @@ def merged(parts: Iterable[Part]) -> Iterator[bytes]:
         if count % TIDIED_EACH == 0:
             book.compress_identical_objects()
     book.compress_identical_objects()
-    asks = {"/Type": "/Action", "/S": "/Named", "/N": "/Print"}
-    action = DictionaryObject({NameObject(name): NameObject(value) for name, value in asks.items()})
-    book.root_object[NameObject("/OpenAction")] = action
     with TemporaryFile() as written:
         book.write(written)
         written.seek(0)

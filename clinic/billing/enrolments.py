@@ -164,4 +164,6 @@ def _see(session: Session, payer_id: int, now: datetime) -> bool:
 
 def _told(session: Session, attempt: ChargeAttempt, last4: str, now: datetime) -> str:
     is_sent = pay_links.send_after_failure(session, attempt.contact_id, attempt.id, attempt.amount_cents, last4, now)
-    return "A pay link was e-mailed." if is_sent else "No pay link was e-mailed: there is no address, or it is switched off."
+    return (
+        "A pay link goes to them by e-mail." if is_sent else "No pay link goes out: there is no address, or it is switched off."
+    )

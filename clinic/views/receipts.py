@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, current_app, redirect, request, url_for
 
-from clinic.billing import receipts, reversals
+from clinic.billing import receipts, reversals, whose
 from clinic.forms.invoices import ConfirmForm
 from clinic.kernel.database import reading, writing
 from clinic.models.money import Payment
@@ -21,12 +21,13 @@ def show(payment_id: int) -> Answer:
     who = actor()
     with reading() as session:
         record = receipts.of(session, who, payment_id)
+        opened = whose.opened(session, who, {each.invoice_id for each in record.receipt.paid_for})
         payment = session.get_one(Payment, payment_id)
         why_not_undo, may_undo = reversals.hindrance(session, payment), reversals.may_undo(session, who, payment, now())
     return page(
         "payments/show.html", record=record, receipt=record.receipt, may_undo=may_undo and not why_not_undo,
         may_refund=who.may(Permission.REFUND), may_send=who.may(Permission.TAKE_PAYMENTS), confirm=ConfirmForm(),
-        back_url=_billing(record),
+        open_ids=opened, back_url=_billing(record),
     )  # fmt: skip
 
 

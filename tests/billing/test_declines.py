@@ -91,7 +91,7 @@ def test_soft_declines_are_tried_three_nights_running_then_autopay_is_off_and_a_
     ]  # fmt: skip
     assert letters(session) == []
     third = tried(2, Verdict.SOFT)
-    assert third.follow_up == "AutoPay is off: declined 3 nights running. A pay link was e-mailed."
+    assert third.follow_up == "AutoPay is off: declined 3 nights running. A pay link goes to them by e-mail."
     assert enrolments.live(session, cast.cleo_payer_id) is None
     assert letters(session) == [(MessageKind.FAILED_PAYMENT, "cleo@clients.example")]
     assert tried(3, Verdict.SOFT) is None
@@ -108,7 +108,7 @@ def test_a_hard_decline_ends_autopay_at_once_and_a_banks_question_holds_it(sessi
     enrolments.release(session, cast.fay, cast.cleo_payer_id, NIGHT)
     session.get(Contact, cast.cleo_payer_id).email = ""
     ended = tried(1, Verdict.HARD)
-    assert ended.follow_up.startswith("AutoPay is off: the card cannot be charged any more. No pay link was e-mailed")
+    assert ended.follow_up.startswith("AutoPay is off: the card cannot be charged any more. No pay link goes out")
     assert enrolments.live(session, cast.cleo_payer_id) is None
     assert letters(session) == [(MessageKind.FAILED_PAYMENT, "cleo@clients.example"), (MessageKind.FAILED_PAYMENT, "")]
 

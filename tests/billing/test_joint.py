@@ -130,6 +130,8 @@ def test_billing_and_the_flyout_say_why_an_invoice_for_several_does_not_open(cas
                                                  (10, cast.cleo_id, cast.pat_id))]  # fmt: skip
         made = bulk.bill(session, cast.fay, (cast.pellworth_id, None), [share.id for share in shares], LATER)
         item_id = session.get_one(Attendee, shares[1].attendee_id).item_id
+        session.get_one(Client, cast.cleo_id).default_payer_id = cast.pellworth_id
+        paid = payments.record(session, cast.fay, payer_id=cast.pellworth_id, method=Method.CASH, amount_cents=100, now=LATER)
     pat, fay = as_("pat"), as_("fay")
     link, why = f'href="/invoices/{made.id}"', "It does not open for you: others’ sessions stand on it"
     for client_id in (cast.cleo_id, cast.otto_id):
@@ -139,6 +141,9 @@ def test_billing_and_the_flyout_say_why_an_invoice_for_several_does_not_open(cas
     for browser, opens in ((pat, False), (fay, True)):
         page = browser.get(f"/calendar/items/{item_id}").text
         assert (link in page, "a colleague’s" in page) == (opens, not opens)
+    for browser, opens in ((pat, False), (fay, True)):
+        page = browser.get(f"/payments/{paid.id}/").text
+        assert (made.number in page, link in page) == (True, opens)
     assert pat.get(f"/invoices/{made.id}").status_code == 404
     with write() as session:
         invoice = invoices.invoice_for(session, cast.fay, made.id)
