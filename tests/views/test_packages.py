@@ -245,7 +245,10 @@ def test_a_sold_package_is_adjusted_extended_and_pointed_elsewhere_from_its_invo
     bad = {
         "adjust": [({"which": 99}, "Choose from the list"), ({"reason": " "}, "Enter why."), ({"standing": ""}, "Choose from")],
         "extend": [({"expires": ""}, "tick No last day"), ({"expires": "2026-12-01"}, "Choose a day after")],
-        "repoint": [({"practitioner": cast.pat_id, "location": cast.harbour_id}, "Choose another"), ({"location": 9}, "Not a")],
+        "repoint": [
+            ({"practitioner": cast.pat_id, "location": cast.harbour_id}, "Choose another"),
+            ({"location": 9}, "Choose from"),
+        ],
     }
     for deed, typed in good.items():
         for wrong, said in bad[deed]:
