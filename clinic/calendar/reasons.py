@@ -74,7 +74,7 @@ def of(session: Session, places: Iterable[Place]) -> dict[int, Reason]:
         )
         .order_by(AuditEntry.id)
     )
-    return _reasons(asked, session.execute(query).tuples())
+    return _reasons(asked, session.execute(query).all())
 
 
 def beside_item(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
