@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select, update
+from sqlalchemy import Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from clinic.billing import work
@@ -52,15 +53,17 @@ class Listed:
 
 def count(session: Session, who: Actor, now: datetime) -> int:
     """Return of how many appointments and purchases they have not seen what a client did; in one query."""
-    found = _done(who, now).with_only_columns(AuditEntry.object_type, AuditEntry.object_id)
-    unseen = found.where(AuditEntry.id > _seen_id(who).scalar_subquery()).distinct().subquery()
-    return session.scalar(select(func.count()).select_from(unseen)) or 0
+    own = who.own_practitioner_id
+    asked = {"since": now - LOOKS_BACK, "user": who.user_id} | ({"own": own} if own is not None else {})
+    return session.scalar(_unseen_count(is_own=own is not None), asked) or 0
 
 
 def listed(session: Session, who: Actor, now: datetime) -> Listed:
     """Return what clients did of late, and what of it this person has not seen."""
-    seen_id = session.scalar(_seen_id(who)) or 0
-    entries = session.execute(_done(who, now).order_by(AuditEntry.id.desc()).limit(ROWS_MAX)).all()
+    seen_id = session.scalar(_seen_id(who.user_id)) or 0
+    entries = session.execute(
+        _done(now - LOOKS_BACK, who.own_practitioner_id).order_by(AuditEntry.id.desc()).limit(ROWS_MAX)
+    ).all()
     newest: dict[tuple[str, int], Any] = {}
     for entry in entries:
         newest.setdefault((entry.object_type, entry.object_id), entry)
@@ -80,11 +83,20 @@ def see(session: Session, who: Actor, last_id: int) -> None:
     session.execute(update(User).where(*mark).values(clients_seen_id=min(last_id, last)))
 
 
-def _seen_id(who: Actor) -> Select[int]:
-    return select(User.clients_seen_id).where(User.id == who.user_id)
+@lru_cache
+def _unseen_count(*, is_own: bool) -> Select[int]:
+    # Built once: every calendar asks it, and putting the statement together would cost more than asking it.
+    found = _done(bindparam("since", type_=AuditEntry.at.type), bindparam("own") if is_own else None)
+    done = found.with_only_columns(AuditEntry.object_type, AuditEntry.object_id)
+    unseen = done.where(AuditEntry.id > _seen_id(bindparam("user")).scalar_subquery()).distinct().subquery()
+    return select(func.count()).select_from(unseen)
 
 
-def _done(who: Actor, now: datetime) -> Select[*tuple[Any, ...]]:
+def _seen_id(user_id: Any) -> Select[int]:
+    return select(User.clients_seen_id).where(User.id == user_id)
+
+
+def _done(since: Any, own_practitioner_id: Any) -> Select[*tuple[Any, ...]]:
     of_item = and_(AuditEntry.object_type == "item", AuditEntry.action.in_((BOOKED, MOVED, statuses.SET)))
     of_sale = and_(AuditEntry.object_type == "invoice", AuditEntry.action == SOLD)
     query = (
@@ -96,9 +108,9 @@ def _done(who: Actor, now: datetime) -> Select[*tuple[Any, ...]]:
         .outerjoin(Item, and_(of_item, Item.id == AuditEntry.object_id, Item.deleted_at.is_(None)))
         .outerjoin(PackageSale, and_(of_sale, PackageSale.invoice_id == AuditEntry.object_id))
         .join(Practitioner, Practitioner.id == func.coalesce(Item.practitioner_id, PackageSale.practitioner_id))
-        .where(AuditEntry.at > now - LOOKS_BACK, AuditEntry.roles == audit.CLIENT, or_(of_item, of_sale))
+        .where(AuditEntry.at > since, AuditEntry.roles == audit.CLIENT, or_(of_item, of_sale))
     )  # fmt: skip
-    return query if who.own_practitioner_id is None else query.where(Practitioner.id == who.own_practitioner_id)
+    return query if own_practitioner_id is None else query.where(Practitioner.id == own_practitioner_id)
 
 
 def _names(session: Session, client_ids: Sequence[int]) -> dict[int, str]:
